@@ -1,0 +1,1 @@
+"""Messages in, prompt out; raw text in, events out. Pure: no model, no thread."""

@@ -1,0 +1,202 @@
+"""What a client holds of one request: iterate, await, subscribe, cancel.
+
+The compute thread delivers; clients on any thread or event loop receive. The two
+sides meet in one lock-protected list, and the compute thread never waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator
+
+from llamanb import errors
+from llamanb.engine.values import EngineRequest, FinalRecord, Piece, TokenLogprob
+from llamanb.engine.worker import WAIT_SLICE_S
+
+__all__ = ["Generation"]
+
+Consumer = Callable[[Piece | FinalRecord], None]
+
+
+class Generation:
+    """One request in progress. Stages: waiting → running → done (``record`` is set).
+
+    Iterating gives :class:`Piece` values, in a thread with ``for`` or in an event
+    loop with ``async for``; leaving the loop early cancels the request. Several
+    readers each see everything from the start.
+    """
+
+    def __init__(self, request: EngineRequest, on_cancel: Callable[[], None]) -> None:
+        self.request = request
+        self._on_cancel = on_cancel
+        self._changed = threading.Condition()
+        self._pieces: list[Piece] = []
+        self._record: FinalRecord | None = None
+        self._loops: deque[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = deque()
+        self._consumers: list[Consumer] = []
+        self._taken = 0
+        self._read = False
+        self.cancelled = False
+
+    # ---- what there is so far -----------------------------------------------------
+
+    @property
+    def record(self) -> FinalRecord | None:
+        """How it ended; None while it goes on."""
+        return self._record
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._record is not None
+
+    @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(piece.text for piece in list(self._pieces))
+
+    @property
+    def tokens(self) -> tuple[int, ...]:
+        """The generated token ids so far."""
+        return tuple(token for piece in list(self._pieces) for token in piece.tokens)
+
+    @property
+    def logprobs(self) -> tuple[TokenLogprob, ...]:
+        """Log-probabilities so far, if they were asked for."""
+        return tuple(entry for piece in list(self._pieces) for entry in piece.logprobs)
+
+    # ---- receiving ------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Piece]:
+        """Give the pieces as they come.
+
+        Raises
+        ------
+        LlamanbError
+            The error that ended the generation, after the last piece.
+        """
+        position = 0
+        try:
+            while True:
+                pieces, over = self._next_pieces(position)
+                position += len(pieces)
+                yield from pieces
+                if over:
+                    break
+        finally:
+            self.cancel()
+        self.raise_for_error()
+
+    async def __aiter__(self) -> AsyncIterator[Piece]:
+        """Give the pieces as they come, without blocking the event loop.
+
+        Raises
+        ------
+        LlamanbError
+            The error that ended the generation, after the last piece.
+        """
+        position = 0
+        entry = (asyncio.get_running_loop(), asyncio.Event())
+        self._loops.append(entry)
+        try:
+            while True:
+                entry[1].clear()
+                pieces, over = self._pieces_from(position)
+                position += len(pieces)
+                for piece in pieces:
+                    yield piece
+                if over:
+                    break
+                if not pieces:
+                    await entry[1].wait()
+        finally:
+            self._loops.remove(entry)
+            self.cancel()
+        self.raise_for_error()
+
+    def subscribe(self, consumer: Consumer) -> None:
+        """Call ``consumer`` with every piece and finally the record.
+
+        It is called on the compute thread (or now, for what there is already) and
+        must return at once; if it raises, this request alone is cancelled.
+        """
+        with self._changed:
+            waiting: list[Piece | FinalRecord] = list(self._pieces)
+            if self._record is not None:
+                waiting.append(self._record)
+            self._consumers.append(consumer)
+            self._read = True
+        for value in waiting:
+            consumer(value)
+
+    def wait(self, timeout_s: float | None = None) -> FinalRecord:
+        """Wait for the end and give the record.
+
+        Raises
+        ------
+        TimeoutError
+            After ``timeout_s`` seconds; the generation goes on.
+        """
+        left = timeout_s
+        with self._changed:
+            self._read = True
+            while self._record is None:
+                if left is not None and left <= 0:
+                    raise TimeoutError(f"the generation did not end within {timeout_s:g} s")
+                self._changed.wait(WAIT_SLICE_S if left is None else min(left, WAIT_SLICE_S))
+                left = None if left is None else left - WAIT_SLICE_S
+            return self._record
+
+    def cancel(self) -> None:
+        """Stop it soon; the text so far is kept. Harmless when repeated or done."""
+        if not self.cancelled and self._record is None:
+            self.cancelled = True
+            self._on_cancel()
+
+    def raise_for_error(self) -> None:
+        """Raise the error that ended the generation, if one did."""
+        record = self._record
+        if record is not None and record.finish_reason == "error":
+            kind = getattr(errors, record.error_type or "", errors.EngineError)
+            raise kind(record.error or "the generation failed")
+
+    # ---- for the engine, on the compute thread --------------------------------------
+
+    def deliver(self, value: Piece | FinalRecord) -> None:
+        """Hand over one value; cancels instead of piling up more than allowed."""
+        with self._changed:
+            if self._record is not None:
+                return
+            if isinstance(value, Piece):
+                self._pieces.append(value)
+            else:
+                self._record = value
+            consumers = list(self._consumers)
+            self._changed.notify_all()
+        self._tell(consumers, value)
+        if len(self._pieces) - self._taken > self.request.max_pending and not self._read:
+            self.cancel()
+
+    def _tell(self, consumers: list[Consumer], value: Piece | FinalRecord) -> None:
+        for consumer in consumers:
+            try:
+                consumer(value)
+            except Exception:  # noqa: BLE001  # a bad consumer ends its own request only
+                self.cancel()
+
+    def loops_to_wake(self) -> list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]:
+        """Give the event loops that wait for news."""
+        return list(self._loops)
+
+    def _next_pieces(self, position: int) -> tuple[list[Piece], bool]:
+        with self._changed:
+            while self._record is None and len(self._pieces) == position:
+                self._changed.wait(WAIT_SLICE_S)
+        return self._pieces_from(position)
+
+    def _pieces_from(self, position: int) -> tuple[list[Piece], bool]:
+        with self._changed:
+            self._taken = max(self._taken, position)
+            return self._pieces[position:], self._record is not None

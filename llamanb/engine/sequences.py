@@ -1,0 +1,126 @@
+"""Sequences of a context, the requests that run on them, and who gets which."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from llamanb.engine.constraint import ConstraintState
+    from llamanb.engine.generation import Generation
+    from llamanb.engine.sampling import Sampler
+    from llamanb.engine.text import TextStitcher
+
+__all__ = ["Placement", "Run", "SequenceSlot", "common_prefix", "place"]
+
+# Below this many tokens a prefill is cheaper than copying another sequence's memory.
+MIN_COPY_TOKENS = 64
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """One request being worked on.
+
+    ``tokens`` is the prompt and everything generated; what of it is not in memory
+    yet is the work that is left. Survives losing its sequence (preemption).
+    ``n_ended`` counts the token that ended it, which is not part of the text.
+    """
+
+    generation: Generation
+    tokens: list[int]
+    n_prompt: int
+    seed: int
+    n_limit: int
+    stitcher: TextStitcher
+    constraint: ConstraintState | None
+    sampler: Sampler | None = None
+    n_ended: int = 0
+    n_cached: int | None = None
+    submitted: float = field(default_factory=time.monotonic)
+    admitted: float | None = None
+    first_token: float | None = None
+
+    @property
+    def n_generated(self) -> int:
+        """Tokens generated so far."""
+        return len(self.tokens) - self.n_prompt
+
+    @property
+    def affinity(self) -> str | None:
+        """The session this request belongs to."""
+        return self.generation.request.affinity
+
+
+@dataclass(slots=True, kw_only=True)
+class SequenceSlot:
+    """One sequence of the context: what memory holds, and who uses it now.
+
+    ``tokens`` is exactly what memory holds: ``len(tokens) == seq_pos_max + 1``
+    after every step.
+    """
+
+    id: int
+    tokens: list[int] = field(default_factory=list)
+    run: Run | None = None
+    last_used: float = 0.0
+    affinity: str | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no request runs here."""
+        return self.run is None
+
+    @property
+    def n_left(self) -> int:
+        """Tokens of the run that are not in memory yet."""
+        return 0 if self.run is None else len(self.run.tokens) - len(self.tokens)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a run goes: ``slot`` keeps ``n_reused`` tokens, copied from ``source`` if given."""
+
+    slot: SequenceSlot
+    n_reused: int
+    source: SequenceSlot | None = None
+
+
+def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
+    """Count the equal tokens at the start, by bisection over slices."""
+    low, high = 0, min(len(left), len(right))
+    if left[:high] == right[:high]:
+        return high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def place(run: Run, slots: Iterable[SequenceSlot], *, may_copy: bool) -> Placement | None:
+    """Choose the sequence with the longest prefix in common; None if all are busy.
+
+    A free one is preferred; what a busy one holds is copied when that saves much.
+    At least the last token is always left to compute, since its logits are needed.
+    """
+    slots = list(slots)
+    free = [slot for slot in slots if slot.is_free]
+    if not free:
+        return None
+    shared = {slot.id: common_prefix(slot.tokens, run.tokens[:-1]) for slot in slots}
+    best = max(free, key=lambda slot: (shared[slot.id], _likes(slot, run), -slot.last_used))
+    longest = max(slots, key=lambda slot: shared[slot.id])
+    gain = shared[longest.id] - shared[best.id]
+    if may_copy and not longest.is_free and gain >= MIN_COPY_TOKENS:
+        oldest = min(free, key=lambda slot: slot.last_used)
+        return Placement(slot=oldest, n_reused=shared[longest.id], source=longest)
+    return Placement(slot=best, n_reused=shared[best.id])
+
+
+def _likes(slot: SequenceSlot, run: Run) -> bool:
+    return run.affinity is not None and slot.affinity == run.affinity

@@ -1,0 +1,1 @@
+"""One door file per optional package (none in this release)."""
