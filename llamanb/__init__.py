@@ -1,5 +1,93 @@
-"""Local GGUF models in a Jupyter kernel: magics, a chat widget and servers."""
+"""Local GGUF models in a Jupyter kernel: magics, a chat widget and servers.
+
+Everything is imported on first use, so that ``import llamanb`` stays quick.
+"""
 
 from __future__ import annotations
 
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llamanb import models
+    from llamanb.conversation import Session, reply
+    from llamanb.engine import system_info
+    from llamanb.models import Model, ModelManager, hub, load, ps, unload
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Model",
+    "ModelManager",
+    "Session",
+    "__version__",
+    "hub",
+    "load",
+    "models",
+    "ps",
+    "reply",
+    "set_log_level",
+    "system_info",
+    "unload",
+]
+
+_HOMES = {
+    "Model": "llamanb.models",
+    "ModelManager": "llamanb.models",
+    "Session": "llamanb.conversation",
+    "load": "llamanb.models",
+    "ps": "llamanb.models",
+    "reply": "llamanb.conversation",
+    "system_info": "llamanb.engine",
+    "unload": "llamanb.models",
+}
+_ROOMS = {"hub": "llamanb.models.hub", "models": "llamanb.models"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name in _ROOMS:
+        return importlib.import_module(_ROOMS[name])
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'llamanb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted([*globals(), *__all__])
+
+
+def set_log_level(level: int | str) -> None:
+    """Show what llamanb and llama.cpp log, from this level of :mod:`logging` on.
+
+    ``"INFO"`` shows loads and warnings of llama.cpp, ``"DEBUG"`` everything.
+    Texts of prompts and answers are never logged.
+    """
+    import logging
+
+    logger = logging.getLogger("llamanb")
+    logger.setLevel(level)
+    if not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
+        logger.addHandler(logging.StreamHandler())
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add ``%llama`` and ``%%llama`` to an IPython shell (``%load_ext llamanb``)."""
+    from llamanb.notebook import load_ipython_extension as load_extension
+
+    load_extension(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take the magics away again; models stay resident."""
+    from llamanb.notebook import unload_ipython_extension as unload_extension
+
+    unload_extension(shell)
+
+
+if "IPython" in sys.modules:
+    from llamanb.notebook import register_if_ipython
+
+    register_if_ipython()

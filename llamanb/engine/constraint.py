@@ -133,10 +133,10 @@ def _to_llguidance(constraint: Constraint) -> str:
             case "lark":
                 return str(LLMatcher.grammar_from_lark(constraint.source))
             case "gbnf":
-                from llguidance.gbnf_to_lark import any_to_lark
+                from llguidance.gbnf_to_lark import gbnf_to_lark
 
-                return str(LLMatcher.grammar_from_lark(any_to_lark(constraint.source)))
-    except (ValueError, IndexError, KeyError) as error:
+                return str(LLMatcher.grammar_from_lark(gbnf_to_lark(constraint.source)))
+    except Exception as error:  # the GBNF converter raises bare Exception
         raise _grammar_error(str(error)) from error
 
 

@@ -53,9 +53,13 @@ class TextStitcher:
         return text[: len(text) - keep]
 
     def _find(self, text: str) -> tuple[int, str] | None:
+        """Find the stop string that is complete first; of several, the longest.
+
+        Looking at ends, not starts, gives the same answer however text is cut.
+        """
         hits = [(text.find(stop), stop) for stop in self._stop]
         hits = [hit for hit in hits if hit[0] >= 0]
-        return min(hits, key=lambda hit: (hit[0], -len(hit[1])), default=None)
+        return min(hits, key=lambda hit: (hit[0] + len(hit[1]), hit[0]), default=None)
 
     def _cut(self, text: str, position: int, stop: str) -> str:
         self.stop_string, self._held = stop, ""

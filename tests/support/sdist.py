@@ -1,0 +1,86 @@
+"""The templates and vocabularies inside the llama-cpp-python sdist, fetched once.
+
+``LLAMANB_SDIST`` names an unpacked sdist; without it ``pip download`` brings the
+archive into the test cache, and only ``vendor/llama.cpp/models`` is kept.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from tests.support.cache import cache_dir
+
+__all__ = ["SdistUnavailableError", "models_dir", "templates_dir", "vocab_dir"]
+
+REQUIREMENT = "llama-cpp-python==0.3.36"
+MODELS = Path("vendor", "llama.cpp", "models")
+DOWNLOAD_TIMEOUT_S = 300
+
+
+class SdistUnavailableError(RuntimeError):
+    """The sdist is neither here nor can it be fetched."""
+
+
+def templates_dir() -> Path:
+    """Give the folder with some seventy real chat templates (``*.jinja``)."""
+    return models_dir() / "templates"
+
+
+def vocab_dir() -> Path:
+    """Give the folder with real vocabularies (``ggml-vocab-*.gguf``)."""
+    return models_dir()
+
+
+@functools.cache
+def models_dir() -> Path:
+    """Give llama.cpp's ``models`` folder.
+
+    Raises
+    ------
+    SdistUnavailableError
+        If ``LLAMANB_SDIST`` is not an unpacked sdist, or the download fails.
+    """
+    named = os.environ.get("LLAMANB_SDIST")
+    found = Path(named) / MODELS if named else cache_dir() / REQUIREMENT.replace("==", "-")
+    if not (found / "templates").is_dir():
+        if named:
+            raise SdistUnavailableError(f"LLAMANB_SDIST={named!r} has no {MODELS} folder")
+        _fetch(found)
+    return found
+
+
+def _fetch(target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        archive = _download(Path(scratch))
+        with tarfile.open(archive) as tar:
+            wanted = [m for m in tar.getmembers() if f"/{MODELS.as_posix()}/" in m.name]
+            tar.extractall(scratch, members=wanted, filter="data")
+        root = archive.name.removesuffix(".tar.gz")
+        try:
+            (Path(scratch) / root / MODELS).rename(target)
+        except OSError:
+            # another test run was faster
+            if not (target / "templates").is_dir():
+                raise
+
+
+def _download(folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-binary", ":all:"]
+    command += ["--no-deps", "--disable-pip-version-check", "--dest", str(folder), REQUIREMENT]
+    try:
+        subprocess.run(  # noqa: S603  # a fixed command
+            command, check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S
+        )
+    except (OSError, subprocess.SubprocessError) as failure:
+        output = (getattr(failure, "stderr", None) or str(failure)).strip()
+        reason = output.splitlines()[-1] if output else repr(failure)
+        message = f"{REQUIREMENT} (source) could not be fetched by pip: {reason}"
+        raise SdistUnavailableError(message) from failure
+    return next(folder.glob("*.tar.gz"))
