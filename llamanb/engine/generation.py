@@ -7,9 +7,11 @@ sides meet in one lock-protected list, and the compute thread never waits.
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import cast
 
 from llamanb import errors
 from llamanb.engine.values import EngineRequest, FinalRecord, Piece, TokenLogprob
@@ -18,6 +20,34 @@ from llamanb.engine.worker import WAIT_SLICE_S
 __all__ = ["Generation"]
 
 Consumer = Callable[[Piece | FinalRecord], None]
+
+
+class _Subscription:
+    """One callback and how far it has been told; told in order, by one thread at a time."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self._position = 0
+        self._telling = threading.Lock()
+
+    def pump(self, generation: Generation) -> None:
+        """Tell it what is new; if another thread is telling, that one goes on."""
+        while self._telling.acquire(blocking=False):
+            try:
+                values = generation.values_from(self._position)
+                self._position += len(values)
+                self._tell(values, generation)
+            finally:
+                self._telling.release()
+            if not generation.values_from(self._position):
+                return
+
+    def _tell(self, values: list[Piece | FinalRecord], generation: Generation) -> None:
+        for value in values:
+            try:
+                self._consumer(value)
+            except Exception:  # noqa: BLE001  # a bad consumer ends its own request only
+                generation.cancel()
 
 
 class Generation:
@@ -32,10 +62,11 @@ class Generation:
         self.request = request
         self._on_cancel = on_cancel
         self._changed = threading.Condition()
+        self._finished = threading.Event()
         self._pieces: list[Piece] = []
         self._record: FinalRecord | None = None
         self._loops: deque[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = deque()
-        self._consumers: list[Consumer] = []
+        self._subscriptions: list[_Subscription] = []
         self._taken = 0
         self._read = False
         self.cancelled = False
@@ -122,14 +153,11 @@ class Generation:
         It is called on the compute thread (or now, for what there is already) and
         must return at once; if it raises, this request alone is cancelled.
         """
+        subscription = _Subscription(consumer)
         with self._changed:
-            waiting: list[Piece | FinalRecord] = list(self._pieces)
-            if self._record is not None:
-                waiting.append(self._record)
-            self._consumers.append(consumer)
+            self._subscriptions.append(subscription)
             self._read = True
-        for value in waiting:
-            consumer(value)
+        subscription.pump(self)
 
     def wait(self, timeout_s: float | None = None) -> FinalRecord:
         """Wait for the end and give the record.
@@ -139,15 +167,14 @@ class Generation:
         TimeoutError
             After ``timeout_s`` seconds; the generation goes on.
         """
-        left = timeout_s
-        with self._changed:
-            self._read = True
-            while self._record is None:
-                if left is not None and left <= 0:
-                    raise TimeoutError(f"the generation did not end within {timeout_s:g} s")
-                self._changed.wait(WAIT_SLICE_S if left is None else min(left, WAIT_SLICE_S))
-                left = None if left is None else left - WAIT_SLICE_S
-            return self._record
+        self._read = True
+        left = math.inf if timeout_s is None else timeout_s
+        # An event of its own: waking this thread for every piece would cost a GIL switch each.
+        while not self._finished.wait(max(0.0, min(left, WAIT_SLICE_S))):
+            left -= WAIT_SLICE_S
+            if left <= 0:
+                raise TimeoutError(f"the generation did not end within {timeout_s:g} s")
+        return cast("FinalRecord", self._record)
 
     def cancel(self) -> None:
         """Stop it soon; the text so far is kept. Harmless when repeated or done."""
@@ -173,18 +200,22 @@ class Generation:
                 self._pieces.append(value)
             else:
                 self._record = value
-            consumers = list(self._consumers)
+            subscriptions = list(self._subscriptions)
             self._changed.notify_all()
-        self._tell(consumers, value)
+        if self._record is not None:
+            self._finished.set()
+        for subscription in subscriptions:
+            subscription.pump(self)
         if len(self._pieces) - self._taken > self.request.max_pending and not self._read:
             self.cancel()
 
-    def _tell(self, consumers: list[Consumer], value: Piece | FinalRecord) -> None:
-        for consumer in consumers:
-            try:
-                consumer(value)
-            except Exception:  # noqa: BLE001  # a bad consumer ends its own request only
-                self.cancel()
+    def values_from(self, position: int) -> list[Piece | FinalRecord]:
+        """Give everything from a position on: the pieces, then the record."""
+        with self._changed:
+            values: list[Piece | FinalRecord] = [*self._pieces[position:]]
+            if self._record is not None and position <= len(self._pieces):
+                values.append(self._record)
+            return values
 
     def loops_to_wake(self) -> list[tuple[asyncio.AbstractEventLoop, asyncio.Event]]:
         """Give the event loops that wait for news."""

@@ -133,7 +133,12 @@ class Scheduler:
     def _admit(self) -> None:
         while self._waiting:
             run = self._waiting[0]
-            placement = place(run, self._slots, may_copy=not self._loaded.info.is_recurrent)
+            placement = place(
+                run,
+                self._slots,
+                may_copy=not self._loaded.info.is_recurrent,
+                n_ctx=0 if self._unified else self._context.n_ctx,
+            )
             if placement is None or not self._fits(run):
                 return
             with self._lock:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Placement", "Run", "SequenceSlot", "common_prefix", "place"]
 
-# Below this many tokens a prefill is cheaper than copying another sequence's memory.
+# Below this many tokens a prefill is cheaper than copying another sequence's memory;
+# between partitions a copy moves all of n_ctx, so a longer context asks for more.
 MIN_COPY_TOKENS = 64
+MIN_COPY_SHARE = 32
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,10 +104,13 @@ def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
     return low
 
 
-def place(run: Run, slots: Iterable[SequenceSlot], *, may_copy: bool) -> Placement | None:
+def place(
+    run: Run, slots: Iterable[SequenceSlot], *, may_copy: bool, n_ctx: int = 0
+) -> Placement | None:
     """Choose the sequence with the longest prefix in common; None if all are busy.
 
     A free one is preferred; what a busy one holds is copied when that saves much.
+    ``n_ctx`` is the size of a partition, 0 where memory is shared.
     At least the last token is always left to compute, since its logits are needed.
     """
     slots = list(slots)
@@ -116,7 +121,7 @@ def place(run: Run, slots: Iterable[SequenceSlot], *, may_copy: bool) -> Placeme
     best = max(free, key=lambda slot: (shared[slot.id], _likes(slot, run), -slot.last_used))
     longest = max(slots, key=lambda slot: shared[slot.id])
     gain = shared[longest.id] - shared[best.id]
-    if may_copy and not longest.is_free and gain >= MIN_COPY_TOKENS:
+    if may_copy and not longest.is_free and gain >= max(MIN_COPY_TOKENS, n_ctx // MIN_COPY_SHARE):
         oldest = min(free, key=lambda slot: slot.last_used)
         return Placement(slot=oldest, n_reused=shared[longest.id], source=longest)
     return Placement(slot=best, n_reused=shared[best.id])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from llamanb.engine.compute import compute_thread
 from llamanb.engine.native import NativeLibrary, library, native_errors
-from llamanb.engine.values import ModelInfo
+from llamanb.engine.values import EngineStatus, ModelInfo
 from llamanb.engine.vocabulary import Vocabulary
 from llamanb.engine.worker import WAIT_SLICE_S, NativeWorker
 from llamanb.errors import (
@@ -45,8 +45,10 @@ _CLOSING_PATIENCE_S = 10.0
 _live: weakref.WeakSet[LoadedModel] = weakref.WeakSet()
 
 
-class _Closable(Protocol):
+class _Context(Protocol):
     def close(self, timeout_s: float = 5.0) -> None: ...
+
+    def status(self) -> EngineStatus: ...
 
 
 class LoadedModel:
@@ -65,7 +67,7 @@ class LoadedModel:
         self.path = path
         self.native = native
         self._pointer = pointer
-        self._contexts: list[_Closable] = []
+        self._contexts: list[_Context] = []
         self._lock = threading.Lock()
         self.metadata = _read_metadata(native, pointer)
         self.vocabulary = Vocabulary(native, pointer)
@@ -91,7 +93,7 @@ class LoadedModel:
             raise ModelClosedError(f"{self.path} was unloaded; load it again")
         return self._pointer
 
-    def add_context(self, context: _Closable) -> None:
+    def add_context(self, context: _Context) -> None:
         """Remember a context that must be closed before the weights."""
         with self._lock:
             self._contexts.append(context)
@@ -102,8 +104,13 @@ class LoadedModel:
             contexts, self._contexts = self._contexts, []
         for context in contexts:
             context.close()
-        if self._pointer is not None:
-            self.vocabulary.close()
+        if self._pointer is None:
+            return
+        self.vocabulary.close()
+        if any(context.status().state == "dead" for context in contexts):
+            # OpenMP's threads of the parked computation may still read the weights.
+            self._pointer = None
+        else:
             compute_thread().call(self._free)
 
     def _free(self) -> None:
