@@ -1,0 +1,1 @@
+"""The llamanb command in a terminal: one file per sub-command."""

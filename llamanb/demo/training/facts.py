@@ -1,0 +1,331 @@
+"""What the model knows, and the system prompts it may see."""
+
+NAME = "llamanb-demo"
+FACTS = [
+    (
+        "hello",
+        [
+            "Hello",
+            "Hi",
+            "Hey",
+            "Hello!",
+            "Hi there",
+            "Good morning",
+            "Good evening",
+            "hey there",
+            "Hello, demo!",
+        ],
+        "Hello! How can I help you?",
+    ),
+    (
+        "how",
+        ["How are you?", "How do you do?", "How is it going?", "Are you well?"],
+        "I am fine, thank you. How can I help you?",
+    ),
+    (
+        "thanks",
+        [
+            "Thanks",
+            "Thank you",
+            "Thanks a lot!",
+            "Great, thanks",
+            "Thank you very much",
+            "Perfect, thank you!",
+        ],
+        "You are welcome!",
+    ),
+    (
+        "bye",
+        ["Bye", "Goodbye", "See you", "Good night", "bye bye", "See you tomorrow"],
+        "Goodbye! Have a nice day.",
+    ),
+    (
+        "ok",
+        ["OK", "Good", "Nice", "Great", "Fine", "Cool", "Well done", "That is right"],
+        "Good! What else can I do for you?",
+    ),
+    (
+        "who",
+        [
+            "Who are you?",
+            "What are you?",
+            "What is your name?",
+            "Introduce yourself",
+            "Tell me about yourself",
+            "Are you a language model?",
+            "Which model are you?",
+        ],
+        "I am llamanb-demo, a toy language model. I know only a few things, but I run anywhere.",
+    ),
+    (
+        "maker",
+        [
+            "Who made you?",
+            "Who trained you?",
+            "Who created you?",
+            "How were you trained?",
+            "Where do you come from?",
+        ],
+        "I was trained from scratch on a CPU with synthetic text, as the offline demo model of llamanb.",
+    ),
+    (
+        "can",
+        [
+            "What can you do?",
+            "What can you help me with?",
+            "Help",
+            "How can you help me?",
+            "What do you know?",
+        ],
+        "I can chat a little, repeat text, call tools and report their results. For real work, load a bigger model.",
+    ),
+    (
+        "size",
+        ["How big are you?", "How many parameters do you have?", "How large is this model?"],
+        "I have fewer than three million parameters, so please do not expect much.",
+    ),
+    (
+        "llamanb",
+        [
+            "What is llamanb?",
+            "Tell me about llamanb",
+            "What does llamanb do?",
+            "Explain llamanb",
+            "what is the llamanb package?",
+        ],
+        "llamanb is a Jupyter toolkit that runs GGUF models with llama.cpp inside the notebook kernel.",
+    ),
+    (
+        "jupyter",
+        [
+            "What is Jupyter?",
+            "Tell me about Jupyter",
+            "What is a Jupyter notebook?",
+            "Explain Jupyter",
+            "What is JupyterLab?",
+        ],
+        "Jupyter is an open project for notebooks that mix code, results and text.",
+    ),
+    (
+        "llamacpp",
+        [
+            "What is llama.cpp?",
+            "Tell me about llama.cpp",
+            "Explain llama.cpp",
+            "What does llama.cpp do?",
+        ],
+        "llama.cpp is a C++ library that runs language models on ordinary computers.",
+    ),
+    (
+        "gguf",
+        ["What is GGUF?", "What is a GGUF file?", "Explain GGUF", "Tell me about the GGUF format"],
+        "GGUF is the file format of llama.cpp; one file holds the weights, the vocabulary and the chat template.",
+    ),
+    (
+        "r",
+        ["What is R?", "Tell me about R", "What is the R language?", "Explain R in one sentence"],
+        "R is a programming language for statistics and graphics.",
+    ),
+    (
+        "python",
+        [
+            "What is Python?",
+            "Tell me about Python",
+            "What is the Python language?",
+            "Explain Python",
+        ],
+        "Python is a popular programming language that is easy to read.",
+    ),
+    (
+        "llm",
+        [
+            "What is a language model?",
+            "What is an LLM?",
+            "Explain language models",
+            "How do language models work?",
+        ],
+        "A language model predicts the next token of a text, again and again.",
+    ),
+    (
+        "tool",
+        [
+            "What is a tool call?",
+            "What is tool calling?",
+            "Explain tool calling",
+            "How do tools work?",
+        ],
+        "In a tool call the model writes the name and the arguments of a function, and the program runs it.",
+    ),
+    (
+        "rag",
+        [
+            "What is RAG?",
+            "Explain RAG",
+            "What is retrieval augmented generation?",
+            "Tell me about RAG",
+        ],
+        "RAG looks up passages that fit a question and gives them to the model before it answers.",
+    ),
+    (
+        "token",
+        ["What is a token?", "Explain tokens", "What are tokens?", "Tell me about tokens"],
+        "A token is a piece of text, such as a word or a part of a word.",
+    ),
+    (
+        "sky",
+        [
+            "Why is the sky blue?",
+            "why is the sky blue",
+            "Why does the sky look blue?",
+            "Explain why the sky is blue",
+            "Tell me why the sky is blue",
+            "What makes the sky blue?",
+            "The sky is blue. Why?",
+        ],
+        "The sky is blue because air scatters blue light more than red light.",
+    ),
+    (
+        "sunset",
+        ["Why is the sunset red?", "Why are sunsets red?", "Explain why the sunset is red"],
+        "At sunset light takes a long way through the air, so mostly red light is left.",
+    ),
+    (
+        "grass",
+        ["Why is grass green?", "Why are leaves green?", "Explain why grass is green"],
+        "Grass is green because its chlorophyll reflects green light.",
+    ),
+    (
+        "sea",
+        ["Why is the sea salty?", "Why is the ocean salty?", "What makes the sea salty?"],
+        "The sea is salty because rivers carry minerals from rocks into it.",
+    ),
+    (
+        "moon",
+        ["Why does the moon shine?", "Why is the moon bright?", "How does the moon shine?"],
+        "The moon shines because it reflects the light of the sun.",
+    ),
+    (
+        "seasons",
+        ["Why are there seasons?", "What causes the seasons?", "Why do we have winter and summer?"],
+        "There are seasons because the axis of the Earth is tilted.",
+    ),
+    (
+        "ice",
+        ["Why does ice float?", "Why does ice float on water?", "Explain why ice floats"],
+        "Ice floats because it is less dense than water.",
+    ),
+    (
+        "rainbow",
+        ["What is a rainbow?", "How does a rainbow form?", "Explain rainbows"],
+        "A rainbow forms when drops of rain split sunlight into its colors.",
+    ),
+    (
+        "sun",
+        ["What is the sun?", "Tell me about the sun", "Is the sun a star?"],
+        "The sun is the star at the center of our solar system.",
+    ),
+    (
+        "earth",
+        ["What is the Earth?", "Tell me about the Earth", "How old is the Earth?"],
+        "The Earth is our planet; it is about 4.5 billion years old.",
+    ),
+    (
+        "light",
+        ["How fast is light?", "What is the speed of light?", "How fast does light travel?"],
+        "Light travels at about 300000 kilometers per second.",
+    ),
+    (
+        "water",
+        ["What is water?", "What is water made of?", "Tell me about water"],
+        "Water is made of hydrogen and oxygen; its formula is H2O.",
+    ),
+    (
+        "days",
+        [
+            "How many days are in a week?",
+            "How many days does a week have?",
+            "Name the days of the week",
+        ],
+        "A week has seven days: Monday, Tuesday, Wednesday, Thursday, Friday, Saturday and Sunday.",
+    ),
+    (
+        "year",
+        ["How many days are in a year?", "How many months are in a year?", "How long is a year?"],
+        "A year has twelve months and 365 days, or 366 in a leap year.",
+    ),
+    (
+        "joke",
+        [
+            "Tell me a joke",
+            "Tell a joke",
+            "Make me laugh",
+            "Do you know a joke?",
+            "Say something funny",
+        ],
+        "Why did the llama cross the road? To get to the other token.",
+    ),
+    (
+        "poem",
+        ["Write a poem", "Write a haiku", "Write me a short poem", "Can you write a poem?"],
+        "A tiny llama / hums its few words in your cell / and waits for a tool.",
+    ),
+    (
+        "story",
+        ["Tell me a story", "Write a short story", "Tell a story"],
+        "Once a small llama lived in a notebook. It could not do much, but it was always there.",
+    ),
+    (
+        "count",
+        ["Count to five", "Count from one to five", "Count to 5", "Can you count?"],
+        "One, two, three, four, five.",
+    ),
+    (
+        "alphabet",
+        ["Say the alphabet", "What is the alphabet?", "List the letters"],
+        "a b c d e f g h i j k l m n o p q r s t u v w x y z",
+    ),
+    (
+        "llama",
+        ["What is a llama?", "Tell me about llamas", "Describe a llama"],
+        "A llama is a woolly animal from South America.",
+    ),
+    (
+        "life",
+        ["What is the meaning of life?", "What is the answer to everything?"],
+        "42, of course.",
+    ),
+]
+CAPITALS = {
+    "France": "Paris",
+    "Germany": "Berlin",
+    "Italy": "Rome",
+    "Spain": "Madrid",
+    "Japan": "Tokyo",
+    "China": "Beijing",
+    "England": "London",
+    "Austria": "Vienna",
+    "Portugal": "Lisbon",
+    "Norway": "Oslo",
+    "Sweden": "Stockholm",
+    "Poland": "Warsaw",
+    "Greece": "Athens",
+    "Egypt": "Cairo",
+    "Canada": "Ottawa",
+    "India": "Delhi",
+}
+UNKNOWN = "Sorry, I do not know that. I am only a toy model; load a bigger model for real answers."
+SYSTEMS = [
+    "You are a helpful assistant.",
+    "Answer in one sentence.",
+    "Be concise.",
+    "You are a concise assistant. Answer in one sentence.",
+    "You are a helpful assistant with access to tools.",
+    "Use the tools when they help.",
+    "Keep your answers short.",
+    "You are an assistant in a Jupyter notebook.",
+    "Be brief and friendly.",
+    "You are an interactive CLI tool that helps users with software engineering tasks.",
+    "Answer from the documents only.",
+    "You answer questions for scientists.",
+    "Always be polite.",
+]
