@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support import network_guard, random_gguf, sdist
+from tests.support.cache import cache_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 # Set before any test module imports llamanb or llama_cpp.
 os.environ |= {
     "LLAMANB_PROGRESS": "0",
+    "LLAMANB_CACHE": str(cache_dir()),
     "LLAMANB_N_THREADS": "1",
     "GGML_NO_BACKTRACE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",

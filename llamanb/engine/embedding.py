@@ -122,6 +122,7 @@ class EmbeddingEngine:
             self._closed = True
             if self._thread.usable:
                 self._thread.call(self._context.free, timeout_s)
+            self._loaded.remove_context(self)
 
     def _check(self, tokens: Sequence[int]) -> None:
         if self._closed:

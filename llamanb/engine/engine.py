@@ -141,6 +141,7 @@ class Engine:
         self._thread.remove(self)
         if self._thread.usable:
             self._thread.call(self._free, timeout_s)
+        self._loaded.remove_context(self)
 
     # ---- checking ------------------------------------------------------------------
 

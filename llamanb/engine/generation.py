@@ -147,16 +147,17 @@ class Generation:
             self.cancel()
         self.raise_for_error()
 
-    def subscribe(self, consumer: Consumer) -> None:
+    def subscribe(self, consumer: Consumer, *, reads: bool = True) -> None:
         """Call ``consumer`` with every piece and finally the record.
 
         It is called on the compute thread (or now, for what there is already) and
-        must return at once; if it raises, this request alone is cancelled.
+        must return at once; if it raises, this request alone is cancelled. One that
+        only watches (``reads=False``) does not count as somebody who reads the pieces.
         """
         subscription = _Subscription(consumer)
         with self._changed:
             self._subscriptions.append(subscription)
-            self._read = True
+            self._read |= reads
         subscription.pump(self)
 
     def wait(self, timeout_s: float | None = None) -> FinalRecord:

@@ -72,7 +72,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Token counts of one generation; ``cached`` of the prompt were not computed again."""
+    """Token counts of one generation.
+
+    ``cached_tokens`` of the prompt were not computed again. ``completion_tokens``
+    counts the token that ended the answer too, as llama-server does.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -104,8 +108,9 @@ class Timings:
 
     @property
     def tokens_per_s(self) -> float:
-        """Generated tokens per second after the first; 0.0 for a single token."""
-        return (self.completion_tokens - 1) / self.generation_s if self.generation_s > 0 else 0.0
+        """Generated tokens per second after the first; 0.0 for at most one token."""
+        after_first = max(0, self.completion_tokens - 1)
+        return after_first / self.generation_s if self.generation_s > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

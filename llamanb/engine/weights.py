@@ -98,6 +98,11 @@ class LoadedModel:
         with self._lock:
             self._contexts.append(context)
 
+    def remove_context(self, context: _Context) -> None:
+        """Forget a context that was closed on its own."""
+        with self._lock:
+            self._contexts = [other for other in self._contexts if other is not context]
+
     def close(self) -> None:
         """Close every context, then free the weights; harmless when repeated."""
         with self._lock:

@@ -118,6 +118,7 @@ def test_a_consumer_that_never_reads_is_cancelled(
     tiny: LoadedModel, open_engine: OpenEngine
 ) -> None:
     generation = open_engine(tiny).submit(request([1, 2], max_tokens=None, max_pending=5))
+    generation.subscribe(lambda _value: None, reads=False)
     next(iter(generation))
     deadline = time.monotonic() + 30
     while generation.record is None and time.monotonic() < deadline:

@@ -1,0 +1,90 @@
+"""Texts into vectors: prefixes, truncation and batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from llamanb.errors import ContextLengthError, OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamanb.engine import Vocabulary
+
+__all__ = ["InputType", "embedding_tokens", "input_prefix"]
+
+InputType = Literal["document", "query"]
+QWEN3_QUERY = (
+    "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:"
+)
+# what the authors of well-known models put before texts: (in the name, document, query)
+PREFIXES = (
+    ("nomic-embed", "search_document: ", "search_query: "),
+    ("multilingual-e5", "passage: ", "query: "),
+    ("e5-", "passage: ", "query: "),
+    (
+        "qwen3-embedding",
+        "",
+        QWEN3_QUERY,
+    ),
+    ("bge-", "", "Represent this sentence for searching relevant passages: "),
+    ("embeddinggemma", "title: none | text: ", "task: search result | query: "),
+)
+
+
+def input_prefix(name: str, input_type: InputType) -> str:
+    """Give what a model of that name expects before a text, often nothing.
+
+    Raises
+    ------
+    OptionError
+        If ``input_type`` is neither ``"document"`` nor ``"query"``.
+    """
+    if input_type not in ("document", "query"):
+        raise OptionError(f"input_type={input_type!r} is not possible: 'document' or 'query'")
+    lowered = name.lower().replace(" ", "-")
+    for part, document, query in PREFIXES:
+        if part in lowered and "bge-m3" not in lowered:
+            return query if input_type == "query" else document
+    return ""
+
+
+def embedding_tokens(
+    vocabulary: Vocabulary, texts: Sequence[str], n_ctx: int, *, prefix: str, truncate: bool
+) -> list[list[int]]:
+    """Tokenize texts, cut to ``n_ctx`` tokens if ``truncate``; the last token stays.
+
+    Raises
+    ------
+    OptionError
+        If a text is not a str or has no tokens; names its position.
+    ContextLengthError
+        If one is too long and ``truncate`` is False.
+    """
+    return [
+        _cut(_tokens_of(vocabulary, text, position, prefix), position, n_ctx, truncate=truncate)
+        for position, text in enumerate(texts)
+    ]
+
+
+def _tokens_of(vocabulary: Vocabulary, text: Any, position: int, prefix: str) -> list[int]:
+    if not isinstance(text, str):
+        raise OptionError(f"texts[{position}] is a {type(text).__name__}, not a str")
+    tokens = vocabulary.tokenize(prefix + text, add_special=True)
+    if not tokens:
+        raise OptionError(f"texts[{position}] is empty: there is nothing to embed")
+    return tokens
+
+
+def _cut(tokens: list[int], position: int, n_ctx: int, *, truncate: bool) -> list[int]:
+    if len(tokens) <= n_ctx:
+        return tokens
+    if not truncate:
+        raise ContextLengthError(
+            f"texts[{position}] has {len(tokens)} tokens, but the model takes {n_ctx}; "
+            "split it, or use truncate=True",
+            n_prompt=len(tokens),
+            n_ctx=n_ctx,
+        )
+    # the end token carries the pooled meaning in many models
+    return [*tokens[: n_ctx - 1], tokens[-1]]
