@@ -44,9 +44,10 @@ def test_loading_and_closing_many_times_does_not_grow(real: ModelManager, tiny_g
     for _ in range(5):
         real.load(tiny_gguf, **SMALL).close()
     before, threads = _resident_bytes(), threading.active_count()
-    for _ in range(20):
+    for _ in range(40):
         real.load(tiny_gguf, **SMALL).close()
-    assert _resident_bytes() - before < 8 << 20
+    # Kept weights alone would be 140 MiB.
+    assert _resident_bytes() - before < 32 << 20
     assert threading.active_count() <= threads
 
 
