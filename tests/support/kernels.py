@@ -11,6 +11,7 @@ import os
 import queue
 import site
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -70,6 +71,11 @@ class Cell:
         shown = [_readable(bundle) for bundle in self.displays]
         result = [_readable(self.result)] if self.result else []
         return "\n".join(part for part in [self.stdout, *shown, *result, self.stderr] if part)
+
+    @property
+    def html(self) -> str:
+        """The HTML of all displays."""
+        return "\n".join(str(bundle.get("text/html", "")) for bundle in self.displays)
 
     def take(self, message: dict[str, Any]) -> None:
         """Note one IOPub message of this cell."""
@@ -133,13 +139,16 @@ class Kernel:
             kernel_name="python3", connection_file=str(folder / "kernel-connection.json")
         )
         self._client: BlockingKernelClient | None = None
+        self._open = ExitStack()
         self._cells: dict[str, Cell] = {}
 
     def __enter__(self) -> Self:
-        with self._log_path.open("ab") as log:
-            self._manager.start_kernel(
-                env=self._environment, cwd=str(self._folder), stdout=log, stderr=log
-            )
+        # open until the end: a restart launches the next process with it
+        log = self._open.enter_context(self._log_path.open("ab"))
+        self._manager.start_kernel(
+            env=self._environment, cwd=str(self._folder), stdout=log, stderr=log
+        )
+        self._open.callback(self._shut_down)
         self._connect()
         return self
 
@@ -238,9 +247,10 @@ class Kernel:
 
     def close(self) -> None:
         """Shut the kernel down; again is harmless."""
-        if self._client is None:
-            return
         self._disconnect()
+        self._open.close()
+
+    def _shut_down(self) -> None:
         self._manager.shutdown_kernel(now=False)
         self._manager.cleanup_resources()
 
@@ -252,8 +262,9 @@ class Kernel:
         assert guarded.error is None, guarded.error
 
     def _disconnect(self) -> None:
-        self.client.stop_channels()
-        self._client = None
+        if self._client is not None:
+            self._client.stop_channels()
+            self._client = None
 
     def _receive(self, timeout_s: float) -> bool:
         try:

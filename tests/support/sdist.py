@@ -75,7 +75,7 @@ def _download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-binary", ":all:"]
     command += ["--no-deps", "--disable-pip-version-check", "--dest", str(folder), REQUIREMENT]
     try:
-        subprocess.run(  # noqa: S603  # a fixed command
+        subprocess.run(
             command, check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S
         )
     except (OSError, subprocess.SubprocessError) as failure:

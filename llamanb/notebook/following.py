@@ -1,0 +1,85 @@
+"""Follow a reply to its end: feed the transcript, redraw, and survive an interrupt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from llamanb.chat_layer.events import ChatEvent
+    from llamanb.notebook.cell_output import Output
+    from llamanb.notebook.transcript import Transcript
+
+__all__ = ["EventSource", "follow", "follow_async"]
+
+# An interrupt of an idle await arrives only at the next loop event.
+HEARTBEAT_S = 0.1
+SETTLE_S = 2.0
+SHORTEST_WAIT_S = 0.02
+
+
+class EventSource(Protocol):
+    """A reply on its way; one reader."""
+
+    def __iter__(self) -> Iterator[ChatEvent]:
+        """Give the events, waiting in this thread."""
+
+    def __aiter__(self) -> AsyncIterator[ChatEvent]:
+        """Give the events in an event loop."""
+
+    def cancel(self) -> None:
+        """Stop it soon."""
+
+
+def follow(source: EventSource, transcript: Transcript, output: Output) -> None:
+    """Follow in this thread; Ctrl-C stops the reply and is noted, not raised."""
+    try:
+        for event in source:
+            transcript.add(event)
+            output.draw(transcript)
+    except KeyboardInterrupt:
+        transcript.interrupted = True
+        source.cancel()
+
+
+async def follow_async(source: EventSource, transcript: Transcript, output: Output) -> None:
+    """Follow without blocking the event loop; an interrupt is noted, not raised.
+
+    One task takes the events in, this one redraws at the output's own pace.
+    """
+    intake = asyncio.ensure_future(_take_in(source, transcript))
+    try:
+        while not intake.done():
+            pause = min(HEARTBEAT_S, max(SHORTEST_WAIT_S, output.remaining_s))
+            await asyncio.wait({intake}, timeout=pause)
+            output.draw(transcript)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        transcript.interrupted = True
+        _forget_cancellation()
+        source.cancel()
+        await _settle(intake)
+    if intake.done():
+        intake.result()
+
+
+async def _take_in(source: EventSource, transcript: Transcript) -> None:
+    async for event in source:
+        transcript.add(event)
+
+
+async def _settle(intake: asyncio.Future[None]) -> None:
+    """Give the cancelled reply a moment to say how it ended."""
+    done, _ = await asyncio.wait({intake}, timeout=SETTLE_S)
+    if not done:
+        intake.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await intake
+
+
+def _forget_cancellation() -> None:
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()

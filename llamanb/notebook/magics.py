@@ -1,0 +1,64 @@
+"""``%llama`` and ``%%llama`` as IPython sees them; the work is done in ``runner.py``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class, no_var_expand
+from traitlets import Enum
+
+from llamanb.notebook.input_rules import AWAITED_MAGIC
+from llamanb.notebook.manual import overview
+
+if TYPE_CHECKING:
+    from llamanb.notebook.runner import Runner
+    from llamanb.notebook.state import NotebookState
+
+__all__ = ["LlamaMagics"]
+
+_STATE = "_llamanb_state"
+
+
+@magics_class
+class LlamaMagics(Magics):
+    """The magics of one shell. Chats and settings stay on the shell when this goes."""
+
+    interrupt = Enum(
+        ("keep", "raise"),
+        "keep",
+        help="After an interrupt: 'keep' the partial reply quietly, or keep it and 'raise'.",
+    ).tag(config=True)
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell=shell)
+        self._shell = shell
+
+    @no_var_expand
+    @line_cell_magic
+    def llama(self, line: str, cell: str | None = None) -> object:  # noqa: D102  # its docstring is made from the table
+        runner = self._runner()
+        return runner.run_line(line) if cell is None else runner.run_cell(line, cell)
+
+    llama.__doc__ = overview()
+
+    @no_var_expand
+    @cell_magic(AWAITED_MAGIC)  # type: ignore[arg-type]  # typed for plain functions only
+    async def _llama_awaited(self, line: str, cell: str) -> object:
+        """Run ``%%llama`` without blocking the event loop; input rules call it."""
+        return await self._runner().run_cell_async(line, cell)
+
+    def names(self, kind: str) -> list[str]:
+        """Give the names of the ``"models"`` or ``"chats"`` that there are."""
+        return self._state().names(kind)
+
+    def _runner(self) -> Runner:
+        from llamanb.notebook.runner import Runner
+
+        raises = self.interrupt == "raise"
+        return Runner(self._shell, self._state(), raises_interrupts=raises)
+
+    def _state(self) -> NotebookState:
+        from llamanb.notebook.state import NotebookState
+
+        state: NotebookState = self._shell.__dict__.setdefault(_STATE, NotebookState())
+        return state

@@ -1,0 +1,98 @@
+"""From parsed options to a ``Question``, and to the output that its reply is drawn on."""
+
+from __future__ import annotations
+
+import keyword
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.displaypub import CapturingDisplayPublisher
+
+from llamanb.notebook.asking import Question
+from llamanb.notebook.cell_output import CellOutput, FinalOutput, SilentOutput, TextOutput
+from llamanb.notebook.interpolation import interpolate
+from llamanb.notebook.messages import UsageError
+from llamanb.settings import SamplingSettings, read_environment
+
+if TYPE_CHECKING:
+    from llamanb.notebook.cell_output import Output
+    from llamanb.notebook.chats import NamedChat
+    from llamanb.notebook.state import NotebookState
+
+__all__ = ["SAMPLING_KEYS", "choose_output", "make_question"]
+
+SAMPLING_KEYS = frozenset(SamplingSettings.__slots__) - {"logprobs", "logit_bias"}
+
+
+def make_question(values: dict[str, Any], text: str, state: NotebookState, shell: Any) -> Question:
+    """Give the question that options and text make.
+
+    Raises
+    ------
+    UsageError
+        For an unknown model, a failing ``{{expression}}`` or a bad variable name.
+    OptionError
+        For a sampling option with an impossible value.
+    """
+    options = {**state.defaults, **values}
+    sampling = _sampling(options)
+    text = interpolate(text, shell)
+    system = options.get("system")
+    system = interpolate(system, shell) if system is not None else None
+    variable = _variable(options.get("output"))
+    model = state.model(options.get("model"))
+    chat = None
+    if not options.get("raw"):
+        chat = _open_chat(options, system, state, model)
+    return Question(
+        text=text,
+        model=model,
+        chat=chat,
+        cell_id=cell_id(shell),
+        sampling=sampling,
+        think=options.get("think"),
+        style=options.get("format", "md"),
+        variable=variable,
+        fingerprint=model.fingerprint,
+    )
+
+
+def _sampling(options: dict[str, Any]) -> dict[str, Any]:
+    chosen = {key: value for key, value in options.items() if key in SAMPLING_KEYS}
+    SamplingSettings.from_options(None, **chosen)
+    return chosen
+
+
+def _variable(name: str | None) -> str:
+    if name and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise UsageError(f"--output: {name!r} cannot name a variable. Example: -o answer")
+    return name or ""
+
+
+def _open_chat(
+    options: dict[str, Any], system: str | None, state: NotebookState, model: Any
+) -> NamedChat:
+    name = state.chat_name(options.get("chat"))
+    if options.get("new"):
+        state.chats.forget(name)
+    return state.chats.open(name, model, system)
+
+
+def choose_output(values: dict[str, Any], style: str, shell: Any) -> Output:
+    """Give the output that suits the format, the shell and ``LLAMANB_STREAM``."""
+    if style == "silent":
+        return SilentOutput()
+    if style == "raw":
+        return TextOutput(with_footer=False)
+    # ``%%capture`` would keep every redraw as an output of its own.
+    is_captured = isinstance(shell.display_pub, CapturingDisplayPublisher)
+    streams = read_environment().stream and not values.get("no_stream") and not is_captured
+    if not hasattr(shell, "kernel"):
+        return TextOutput(with_footer=True)
+    return CellOutput(style) if streams else FinalOutput(style)
+
+
+def cell_id(shell: Any) -> str | None:
+    """Give the id of the notebook cell that runs now; None where cells have none."""
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else None
+    found = ((parent or {}).get("metadata") or {}).get("cellId")
+    return str(found) if found else None

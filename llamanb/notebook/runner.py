@@ -1,0 +1,137 @@
+"""Carry out ``%llama`` lines and ``%%llama`` cells: parse, ask, follow, conclude.
+
+Imported at the first use of a magic, so that registering the magics costs little.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from llamanb.errors import LlamanbError
+from llamanb.notebook.arguments import parse_line
+from llamanb.notebook.asking import Asked, send_question
+from llamanb.notebook.commands import run_command
+from llamanb.notebook.following import follow, follow_async
+from llamanb.notebook.messages import UsageError, one_line, unknown
+from llamanb.notebook.options import CELL, COMMANDS
+from llamanb.notebook.prompt_view import PromptView
+from llamanb.notebook.questions import choose_output, make_question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from llamanb.notebook.arguments import Arguments
+    from llamanb.notebook.asking import Question
+    from llamanb.notebook.reply import Reply
+    from llamanb.notebook.state import NotebookState
+
+__all__ = ["Runner"]
+
+
+class Runner:
+    """Runs the magics of one shell.
+
+    Parameters
+    ----------
+    raises_interrupts : whether an interrupt is raised after the text was kept.
+    """
+
+    def __init__(self, shell: Any, state: NotebookState, *, raises_interrupts: bool) -> None:
+        self._shell = shell
+        self._state = state
+        self._raises_interrupts = raises_interrupts
+
+    def run_line(self, line: str) -> object:
+        """Carry out one ``%llama`` line and give what the cell shows."""
+        with _plain_errors():
+            name, _, rest = line.strip().partition(" ")
+            if name and name not in COMMANDS:
+                raise unknown("command", name, COMMANDS, example=f"%llama ask {line.strip()}"[:60])
+            command = COMMANDS[name or "status"]
+            arguments = parse_line(rest, command)
+            if command.name == "ask":
+                return self._ask(arguments, self._question(arguments, arguments.text))
+            return run_command(command.name, arguments, self._state)
+
+    def run_cell(self, line: str, cell: str) -> object:
+        """Ask what a ``%%llama`` cell says, in this thread."""
+        with _plain_errors():
+            arguments = _cell_arguments(line, cell)
+            return self._ask(arguments, self._question(arguments, cell.rstrip("\n")))
+
+    async def run_cell_async(self, line: str, cell: str) -> object:
+        """Ask what a ``%%llama`` cell says, without blocking the event loop."""
+        with _plain_errors():
+            arguments = _cell_arguments(line, cell)
+            with _plain_interrupts():
+                question = self._question(arguments, cell.rstrip("\n"))
+            if arguments.values.get("dry_run"):
+                return PromptView.of(question)
+            asked = self._send(arguments, question)
+            await follow_async(asked.source, asked.transcript, asked.output)
+            return self._conclude(asked)
+
+    def _question(self, arguments: Arguments, text: str) -> Question:
+        return make_question(arguments.values, text, self._state, self._shell)
+
+    def _ask(self, arguments: Arguments, question: Question) -> Reply | PromptView:
+        if arguments.values.get("dry_run"):
+            return PromptView.of(question)
+        asked = self._send(arguments, question)
+        follow(asked.source, asked.transcript, asked.output)
+        return self._conclude(asked)
+
+    def _send(self, arguments: Arguments, question: Question) -> Asked:
+        output = choose_output(arguments.values, question.style, self._shell)
+        asked = send_question(question, output)
+        try:
+            output.begin()
+        except BaseException:
+            asked.source.cancel()
+            raise
+        return asked
+
+    def _conclude(self, asked: Asked) -> Reply:
+        reply = asked.conclude()
+        if asked.question.variable:
+            self._shell.user_ns[asked.question.variable] = reply
+        if asked.transcript.interrupted and self._raises_interrupts:
+            raise KeyboardInterrupt
+        return reply
+
+
+def _cell_arguments(line: str, cell: str) -> Arguments:
+    if not cell.strip():
+        raise UsageError("the cell is empty: write the prompt below the %%llama line")
+    arguments = parse_line(line, CELL)
+    if arguments.operands:
+        arguments.values.setdefault("model", arguments.operands[0])
+    return arguments
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what llamanb raises on purpose into one line without a traceback."""
+    try:
+        yield
+    except LlamanbError as error:
+        raise UsageError(one_line(error)) from None
+
+
+@contextmanager
+def _plain_interrupts() -> Iterator[None]:
+    """Let Ctrl-C raise at once: for an awaited cell the kernel would keep it until an await.
+
+    Loading a model and evaluating the user's expressions happen before the first one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    kernels_own = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, kernels_own)

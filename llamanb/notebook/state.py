@@ -1,0 +1,52 @@
+"""What the magics of one kernel remember: chats and defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from llamanb.models.kernel import manager
+from llamanb.notebook.chats import DEFAULT_CHAT, ChatBook
+from llamanb.notebook.messages import unknown
+
+if TYPE_CHECKING:
+    from llamanb.models import Model
+
+__all__ = ["NotebookState"]
+
+
+@dataclass(slots=True)
+class NotebookState:
+    """Chats, and the defaults that ``%llama set`` and ``%llama use`` leave."""
+
+    chats: ChatBook = field(default_factory=ChatBook)
+    defaults: dict[str, Any] = field(default_factory=dict)
+
+    def names(self, kind: str) -> list[str]:
+        """Give the names of the ``"models"`` or ``"chats"`` that there are."""
+        if kind == "chats":
+            return self.chats.names()
+        return list(dict.fromkeys([*manager(), *manager().aliases]))
+
+    def chat_name(self, name: str | None) -> str:
+        """Give ``name``, or the chat that is written to when none is named."""
+        return str(name or self.defaults.get("chat") or DEFAULT_CHAT)
+
+    def model(self, name: str | None) -> Model:
+        """Give the model that answers: the named one, else the default one.
+
+        Raises
+        ------
+        UsageError
+            If no resident model, alias or bundled model has that name.
+        """
+        wanted = name or self.defaults.get("model")
+        if not wanted:
+            return manager().default
+        if wanted in manager():
+            return manager()[wanted]
+        loadable = {*manager().aliases, "demo", "demo-embed"}
+        if wanted not in loadable:
+            example = "%llama load PATH, then %%llama -m NAME"
+            raise unknown("model", wanted, [*self.names("models"), *loadable], example=example)
+        return manager().load(wanted)

@@ -1,0 +1,1 @@
+"""Measurements of llamanb beside its peers: ``python -m tests.benchmarks --help``."""

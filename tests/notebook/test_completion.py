@@ -1,0 +1,51 @@
+"""Completions of ``%llama`` lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llamanb.notebook.completion import completions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+def _names(kind: str) -> Iterable[str]:
+    return {"models": ["demo", "big"], "chats": ["main", "notes"]}[kind]
+
+
+@pytest.mark.parametrize(
+    ("rest", "is_cell", "expected"),
+    [
+        pytest.param("lo", False, ["load"], id="command"),
+        pytest.param("unload d", False, ["demo"], id="model operand"),
+        pytest.param("use ", False, ["demo", "big"], id="model operand, empty"),
+        pytest.param("history n", False, ["notes"], id="chat operand"),
+        pytest.param("help re", False, ["reset"], id="command operand"),
+        pytest.param("set top", False, ["top_k=", "top_p="], id="setting"),
+        pytest.param("load --n-", False, ["--n-ctx", "--n-seq-max"], id="option of a command"),
+        pytest.param("ask --max", False, ["--max-tokens"], id="option of ask"),
+        pytest.param("--temp 0 --see", True, ["--seed"], id="second option"),
+        pytest.param("-m b", True, ["big"], id="option value"),
+        pytest.param("--chat=n", True, ["notes"], id="assigned option value"),
+        pytest.param("-f j", True, ["json"], id="choice"),
+        pytest.param("de", True, ["demo"], id="model of a cell"),
+        pytest.param("nothing x", False, [], id="unknown command"),
+    ],
+)
+def test_completions(rest: str, is_cell: bool, expected: list[str]) -> None:
+    assert sorted(completions(rest, _names, is_cell=is_cell)) == sorted(expected)
+
+
+def test_load_completes_folders_and_model_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tiny.gguf").touch()
+    (tmp_path / "models" / "notes.txt").touch()
+    monkeypatch.chdir(tmp_path)
+    assert completions("load mo", _names, is_cell=False) == ["models/"]
+    assert completions("load models/", _names, is_cell=False) == ["models/tiny.gguf"]

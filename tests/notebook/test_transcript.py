@@ -1,0 +1,34 @@
+"""Events become the state of one reply."""
+
+from __future__ import annotations
+
+from llamanb.chat_layer.events import Finished, ReasoningDelta, TextDelta
+from llamanb.notebook.transcript import Transcript
+
+
+def test_answer_and_thinking_are_kept_apart() -> None:
+    counts = iter([7])
+    transcript = Transcript(lambda: next(counts))
+    transcript.add(ReasoningDelta(text="Hm, "))
+    transcript.add(ReasoningDelta(text="yes."))
+    assert transcript.is_thinking
+    transcript.add(TextDelta(text="It "))
+    transcript.add(TextDelta(text="is."))
+    transcript.add(Finished(reason="stop"))
+    assert (transcript.reasoning, transcript.text) == ("Hm, yes.", "It is.")
+    assert transcript.reasoning_tokens == 7
+    assert not transcript.is_thinking
+
+
+def test_thinking_that_never_ends_is_measured_at_the_end() -> None:
+    transcript = Transcript(lambda: 3)
+    transcript.add(ReasoningDelta(text="Hm"))
+    transcript.add(Finished(reason="length"))
+    assert transcript.reasoning_tokens == 3
+
+
+def test_pieces_since_a_position() -> None:
+    transcript = Transcript(lambda: 0)
+    for text in "abc":
+        transcript.add(TextDelta(text=text))
+    assert transcript.pieces_from(1, 0) == (["b", "c"], [])
