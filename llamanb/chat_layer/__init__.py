@@ -1,1 +1,35 @@
 """Messages in, prompt out; raw text in, events out. Pure: no model, no thread."""
+
+from llamanb.chat_layer.build import build
+from llamanb.chat_layer.events import (
+    ChatEvent,
+    Finished,
+    ReasoningDelta,
+    TextDelta,
+    ToolArgumentsDelta,
+    ToolCallEnd,
+    ToolCallStart,
+    ToolResult,
+)
+from llamanb.chat_layer.parse import StreamParser, parse
+from llamanb.chat_layer.prompt import ChatMessage, ChatPrompt, Syntax, ToolCall
+from llamanb.chat_layer.template import render_template
+
+__all__ = [
+    "ChatEvent",
+    "ChatMessage",
+    "ChatPrompt",
+    "Finished",
+    "ReasoningDelta",
+    "StreamParser",
+    "Syntax",
+    "TextDelta",
+    "ToolArgumentsDelta",
+    "ToolCall",
+    "ToolCallEnd",
+    "ToolCallStart",
+    "ToolResult",
+    "build",
+    "parse",
+    "render_template",
+]

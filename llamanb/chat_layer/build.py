@@ -1,0 +1,281 @@
+"""Messages in, prompt out: normalise, render, repair, and say how to read the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from llamanb.chat_layer.budget import DEADLINE_S, time_limit
+from llamanb.chat_layer.messages import Messages, content_text, copy_messages, copy_tools, normalise
+from llamanb.chat_layer.probe import probe
+from llamanb.chat_layer.prompt import ChatPrompt, ReasoningFormat, Syntax
+from llamanb.chat_layer.repairs import REPAIRS, merge_late_system, merge_system, tools_as_text
+from llamanb.chat_layer.shared_text import shared_length
+from llamanb.chat_layer.spans import find_spans
+from llamanb.chat_layer.template import render_template
+from llamanb.chat_layer.thinking import TurnMarkers, read_markers
+from llamanb.errors import OptionError, TemplateError, TemplateLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+__all__ = ["CHATML", "build"]
+
+CHATML = """\
+{%- for message in messages -%}
+{{- '<|im_start|>' + message.role + '\\n' + (message.content | string) + '<|im_end|>\\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\\n' -}}{%- endif -%}
+"""
+_CHATML_MARKERS = TurnMarkers(
+    syntax=Syntax(thinking_starts=("<think>",), thinking_ends=("</think>",)), turn_end="<|im_end|>"
+)
+_HTML_LIKE = frozenset(["", "<s>", "</s>"])
+
+Tools = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Renderer:
+    """One template with everything but the messages and tools filled in."""
+
+    source: str
+    variables: Mapping[str, Any]
+    now: datetime
+
+    def __call__(self, messages: Messages, tools: Any, *, generation: bool) -> str:
+        context: dict[str, Any] = {"messages": messages, **self.variables}
+        if tools:
+            context.setdefault("tools", tools)
+        if generation:
+            context.setdefault("add_generation_prompt", True)
+        return render_template(self.source, context, now=self.now)
+
+
+def build(
+    template: str | None,
+    messages: Iterable[Mapping[str, Any]],
+    *,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    tool_choice: str | Mapping[str, Any] = "auto",
+    parallel_tool_calls: bool | None = None,
+    json_schema: Mapping[str, Any] | None = None,
+    enable_thinking: bool | None = True,
+    reasoning_format: ReasoningFormat = "auto",
+    add_generation_prompt: bool = True,
+    continue_final_message: bool = False,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    bos_token: str = "",
+    eos_token: str = "",
+    now: datetime | None = None,
+) -> ChatPrompt:
+    r"""Render a conversation and say how to read what the model answers.
+
+    Parameters
+    ----------
+    template : the model's chat template; None or "" stands for ChatML.
+    messages : OpenAI dictionaries; they are not changed.
+    tools : OpenAI tool definitions, shown to the model by its template.
+    tool_choice, parallel_tool_calls, json_schema : constraints on the output.
+        Only ``"auto"`` and ``"none"`` can be kept so far.
+    enable_thinking : what the template is told; None leaves its own default.
+    reasoning_format : ``"none"`` leaves reasoning and its tags in the content.
+    add_generation_prompt : whether the prompt opens the assistant's turn.
+    continue_final_message : go on writing the last message, an assistant's.
+    chat_template_kwargs : further variables of the template; they win.
+    bos_token, eos_token : texts of the model's own tokens, as templates write them.
+    now : the time that templates show; the current local time by default.
+
+    Raises
+    ------
+    TemplateError
+        If the template is malformed or refuses these messages after every repair.
+    OptionError
+        If the messages are no OpenAI messages, or a constraint cannot be kept yet.
+
+    Examples
+    --------
+    >>> build(None, [{"role": "user", "content": "Hi"}]).prompt
+    '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n'
+    """
+    _check_constraints(tool_choice, json_schema)
+    source = template or CHATML
+    markers = _analyse(source) if template else _CHATML_MARKERS
+    ready, repairs = normalise(copy_messages(messages), probe(source))
+    if not template:
+        repairs.append("the model has no chat template: ChatML was used")
+    final = _take_final(ready) if continue_final_message else None
+    render = _renderer(
+        source,
+        chat_template_kwargs,
+        now,
+        enable_thinking=enable_thinking,
+        bos_token=bos_token,
+        eos_token=eos_token,
+    )
+    tool_list = copy_tools(tools)
+    ready, refused = _repair(source, ready, tool_list, render)
+    generation = add_generation_prompt or final is not None
+    prompt = _assemble(render, ready, tool_list, generation=generation, markers=markers)
+    prompt = replace(prompt, repairs=(*repairs, *refused, *_silent_losses(prompt, tool_list)))
+    prompt = replace(prompt, additional_stops=_stops(markers, eos_token))
+    if final is not None:
+        prompt = _continue(prompt, final)
+    return replace(prompt, reasoning_format=reasoning_format)
+
+
+def _check_constraints(tool_choice: str | Mapping[str, Any], json_schema: object) -> None:
+    if tool_choice not in ("auto", "none"):
+        raise OptionError(
+            f"tool_choice={tool_choice!r} cannot be enforced yet; use 'auto' or 'none'"
+        )
+    if json_schema is not None:
+        raise OptionError(
+            "json_schema cannot be enforced here yet; use Model.generate(json_schema=…)"
+        )
+
+
+def _analyse(source: str) -> TurnMarkers:
+    """Find out about a template, once, in the time of one rendering."""
+    with time_limit(DEADLINE_S):
+        probe(source)
+        return read_markers(source)
+
+
+def _renderer(
+    source: str,
+    chat_template_kwargs: Mapping[str, Any] | None,
+    now: datetime | None,
+    **known: str | bool | None,
+) -> _Renderer:
+    moment = now or datetime.now().astimezone()
+    variables: dict[str, Any] = {name: one for name, one in known.items() if one is not None}
+    variables["date_string"] = moment.strftime("%d %b %Y")
+    variables["datetime"] = moment.strftime("%b %d %Y")
+    variables.update(chat_template_kwargs or {})
+    return _Renderer(source=source, variables=variables, now=moment)
+
+
+def _repair(
+    source: str, messages: Messages, tools: Tools, render: _Renderer
+) -> tuple[Messages, list[str]]:
+    """Give messages that the template renders, and what had to be changed."""
+    messages, repairs = _keep_shown(source, messages)
+    refusal = _refusal(render, messages, tools)
+    if refusal is None:
+        return messages, repairs
+    for name, change in REPAIRS:
+        changed = change(messages)
+        if changed != messages and _refusal(render, changed, tools) is None:
+            return changed, [*repairs, name]
+    for name, change in REPAIRS:
+        changed = change(messages)
+        if changed != messages:
+            messages, repairs = changed, [*repairs, name]
+            if _refusal(render, messages, tools) is None:
+                return messages, repairs
+    raise refusal
+
+
+def _refusal(render: _Renderer, messages: Messages, tools: Tools) -> TemplateError | None:
+    try:
+        render(messages, tools, generation=True)
+    except TemplateLimitError:
+        raise
+    except TemplateError as error:
+        return error
+    return None
+
+
+def _keep_shown(source: str, messages: Messages) -> tuple[Messages, list[str]]:
+    """Move what the template would leave out without a word."""
+    able = probe(source)
+    is_alone = all(message["role"] == "system" for message in messages)
+    repairs = []
+    for kept, change, name in (
+        (able.tool_results, tools_as_text, "tool calls and results became plain text"),
+        (
+            able.system_role and (able.system_alone or not is_alone),
+            merge_system,
+            "the system message was merged into the user's",
+        ),
+        (able.late_system, merge_late_system, "later system messages became user messages"),
+    ):
+        changed = messages if kept else change(messages)
+        if changed != messages:
+            messages = changed
+            repairs.append(name)
+    return messages, repairs
+
+
+def _assemble(
+    render: _Renderer, messages: Messages, tools: Tools, *, generation: bool, markers: TurnMarkers
+) -> ChatPrompt:
+    text = render(messages, tools, generation=generation)
+    opening = ""
+    if generation:
+        closed = render(messages, tools, generation=False)
+        opening = text[shared_length(text, closed) :]
+    spans = find_spans(text, messages, tools, lambda m, t: render(m, t, generation=generation))
+    syntax = markers.syntax
+    return ChatPrompt(
+        prompt=text,
+        generation_prompt=opening,
+        syntax=syntax,
+        thinking_open=_is_thinking(opening, syntax),
+        preserved_tokens=(*syntax.thinking_starts, *syntax.thinking_ends, *syntax.content_starts),
+        content_spans=spans,
+    )
+
+
+def _is_thinking(opening: str, syntax: Syntax) -> bool:
+    """Say whether reasoning was opened and not closed again."""
+    opened = max((opening.rfind(tag) for tag in syntax.thinking_starts), default=-1)
+    closed = max((opening.rfind(tag) for tag in syntax.thinking_ends), default=-1)
+    return opened > closed
+
+
+def _stops(markers: TurnMarkers, eos_token: str) -> tuple[str, ...]:
+    """Give the end of a turn as a stop string, for models that do not end there by themselves."""
+    unusable = _HTML_LIKE | {eos_token}
+    return () if markers.turn_end in unusable else (markers.turn_end,)
+
+
+def _silent_losses(prompt: ChatPrompt, tools: Tools) -> list[str]:
+    names = [tool.get("function", tool).get("name", "") for tool in tools]
+    if any(str(name) not in prompt.prompt for name in names):
+        return ["the template does not show tools to the model"]
+    return []
+
+
+def _take_final(messages: Messages) -> dict[str, Any]:
+    if not messages or messages[-1]["role"] != "assistant":
+        raise OptionError("continue_final_message needs an assistant message at the end")
+    return messages.pop()
+
+
+def _continue(prompt: ChatPrompt, final: dict[str, Any]) -> ChatPrompt:
+    """Write the beginning of the assistant's turn behind its opening."""
+    reasoning = content_text(final.get("reasoning_content"))
+    content = content_text(final.get("content"))
+    start, end = prompt.thinking_start, next(iter(prompt.thinking_ends), "")
+    written = ""
+    is_open = prompt.thinking_open
+    if reasoning and start:
+        written = reasoning if is_open else f"{start}\n{reasoning}"
+        is_open = True
+    if content and is_open:
+        written = f"{written}\n{end}\n\n"
+        is_open = False
+    begun = len(prompt.prompt) + len(written)
+    spans = prompt.content_spans
+    if content:
+        spans = (*spans, (begun, begun + len(content)))
+    return replace(
+        prompt,
+        prompt=prompt.prompt + written + content,
+        generation_prompt=prompt.generation_prompt + written + content,
+        thinking_open=is_open,
+        content_spans=spans,
+    )

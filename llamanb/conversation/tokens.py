@@ -1,0 +1,84 @@
+"""Turns a rendered prompt into token ids, without letting contents pose as markup."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from llamanb.chat_layer import ChatPrompt
+
+__all__ = ["PromptVocabulary", "preserved_ids", "prompt_tokens"]
+
+
+class PromptVocabulary(Protocol):
+    """What is needed of a vocabulary (``llamanb.engine.Vocabulary`` has it)."""
+
+    bos: int | None
+    add_bos: bool
+    control: frozenset[int]
+
+    def tokenize(
+        self, text: str, *, add_special: bool = True, parse_special: bool = False
+    ) -> list[int]:
+        """Turn text into ids."""
+
+    def token_to_piece(self, token: int) -> str:
+        """Give the text of a token."""
+
+
+_patterns: WeakKeyDictionary[PromptVocabulary, re.Pattern[str]] = WeakKeyDictionary()
+
+
+def prompt_tokens(prompt: ChatPrompt, vocabulary: PromptVocabulary) -> tuple[int, ...]:
+    """Give the ids of ``prompt.prompt``.
+
+    The text of a control token means that token where the template wrote it, and
+    is plain text where a user, a tool or the model wrote it. A prompt whose
+    contents name no control token is tokenised in one piece. The begin-of-sequence
+    token comes first once, whether the template writes it or the model wants it.
+    """
+    ids: list[int] = []
+    for text, is_markup in _pieces(prompt, _control_pattern(vocabulary)):
+        ids += vocabulary.tokenize(text, add_special=False, parse_special=is_markup)
+    bos = vocabulary.bos
+    if vocabulary.add_bos and bos is not None and ids[:1] != [bos]:
+        ids.insert(0, bos)
+    return tuple(ids)
+
+
+def preserved_ids(tags: Collection[str], vocabulary: PromptVocabulary) -> frozenset[int]:
+    """Give the control tokens within ``tags``, which must show in the output."""
+    return frozenset(
+        token
+        for tag in tags
+        for token in vocabulary.tokenize(tag, add_special=False, parse_special=True)
+        if token in vocabulary.control
+    )
+
+
+def _pieces(prompt: ChatPrompt, control: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
+    """Cut the prompt around the contents that name control tokens."""
+    text, done = prompt.prompt, 0
+    for start, end in prompt.content_spans:
+        if control.search(text, start, end):
+            if start > done:
+                yield text[done:start], True
+            yield text[start:end], False
+            done = end
+    if done < len(text):
+        yield text[done:], True
+
+
+def _control_pattern(vocabulary: PromptVocabulary) -> re.Pattern[str]:
+    """Give the pattern that finds any control token's text (made once per vocabulary)."""
+    pattern = _patterns.get(vocabulary)
+    if pattern is None:
+        texts = {vocabulary.token_to_piece(token) for token in vocabulary.control}
+        known = sorted((text for text in texts if text.strip()), key=len, reverse=True)
+        pattern = re.compile("|".join(map(re.escape, known)) or r"(?!)")
+        _patterns[vocabulary] = pattern
+    return pattern
