@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llamanb import models
     from llamanb.conversation import Session, reply
+    from llamanb.conversation.tools import Tool, tool
     from llamanb.engine import system_info
     from llamanb.models import Model, ModelManager, hub, load, ps, unload
 
@@ -21,6 +22,7 @@ __all__ = [
     "Model",
     "ModelManager",
     "Session",
+    "Tool",
     "__version__",
     "hub",
     "load",
@@ -29,19 +31,18 @@ __all__ = [
     "reply",
     "set_log_level",
     "system_info",
+    "tool",
     "unload",
 ]
 
 _HOMES = {
-    "Model": "llamanb.models",
-    "ModelManager": "llamanb.models",
-    "Session": "llamanb.conversation",
-    "load": "llamanb.models",
-    "ps": "llamanb.models",
-    "reply": "llamanb.conversation",
-    "system_info": "llamanb.engine",
-    "unload": "llamanb.models",
+    "llamanb.conversation": ("Session", "reply"),
+    "llamanb.conversation.tools": ("Tool", "tool"),
+    "llamanb.engine": ("system_info",),
+    "llamanb.models": ("Model", "ModelManager", "load", "ps", "unload"),
+    "llamanb.notebook": ("load_ipython_extension", "unload_ipython_extension"),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = {"hub": "llamanb.models.hub", "models": "llamanb.models"}
 
 
@@ -49,8 +50,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
     if name in _ROOMS:
         return importlib.import_module(_ROOMS[name])
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
     raise AttributeError(f"module 'llamanb' has no attribute {name!r}")
 
 
@@ -71,20 +72,6 @@ def set_log_level(level: int | str) -> None:
     logger.setLevel(level)
     if not any(isinstance(handler, logging.StreamHandler) for handler in logger.handlers):
         logger.addHandler(logging.StreamHandler())
-
-
-def load_ipython_extension(shell: Any) -> None:
-    """Add ``%llama`` and ``%%llama`` to an IPython shell (``%load_ext llamanb``)."""
-    from llamanb.notebook import load_ipython_extension as load_extension
-
-    load_extension(shell)
-
-
-def unload_ipython_extension(shell: Any) -> None:
-    """Take the magics away again; models stay resident."""
-    from llamanb.notebook import unload_ipython_extension as unload_extension
-
-    unload_extension(shell)
 
 
 if "IPython" in sys.modules:

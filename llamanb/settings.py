@@ -9,9 +9,15 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, Self
+from difflib import get_close_matches
+from numbers import Integral, Real
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from llamanb.errors import OptionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = [
     "KV_TYPES",
@@ -19,8 +25,11 @@ __all__ = [
     "ContextSettings",
     "Environment",
     "SamplingSettings",
+    "Trigger",
     "WeightSettings",
+    "plain_number",
     "read_environment",
+    "refuse_unknown",
 ]
 
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
@@ -30,15 +39,69 @@ Pooling = Literal["none", "mean", "cls", "last", "rank"]
 MAX_N_CTX = 1 << 24
 MAX_SEQUENCES = 256
 MAX_SEED = (1 << 32) - 1
+MOST_NAMED = 8
+AS_MANY_AS_FIT = ", or None for as many as fit"
+# what other programs call these options, too far off for a comparison of spellings
+OTHER_NAMES = MappingProxyType(
+    {
+        "context_length": "n_ctx",
+        "gpu_layers": "n_gpu_layers",
+        "keep_alive": "ttl",
+        "max_length": "max_tokens",
+        "max_new_tokens": "max_tokens",
+        "n_predict": "max_tokens",
+        "num_ctx": "n_ctx",
+        "num_predict": "max_tokens",
+        "repetition_penalty": "repeat_penalty",
+        "response_format": "json_schema",
+        "temp": "temperature",
+        "verbose": "progress",
+    }
+)
 
 
 def _fail(name: str, value: object, expected: str) -> OptionError:
     return OptionError(f"{name}={value!r} is not possible: it must be {expected}")
 
 
-def _check_int(name: str, value: object, low: int, high: int) -> None:
+def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse the first option that nobody knows, and propose the nearest that is known.
+
+    Parameters
+    ----------
+    known : the names there are, the most used first.
+
+    Raises
+    ------
+    OptionError
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            raise OptionError(f"unknown option {name!r}; {_proposal(name, names)}")
+
+
+def _proposal(name: str, names: list[str]) -> str:
+    meant = OTHER_NAMES.get(name, "")
+    near = [meant] if meant in names else get_close_matches(name, names, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    more = ", …; help() lists all" if len(names) > MOST_NAMED else ""
+    return f"known are: {', '.join(names[:MOST_NAMED])}{more}"
+
+
+def plain_number(value: Any) -> Any:
+    """Give a number of NumPy's as Python's; anything else as it is."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, Real) else value
+
+
+def _check_int(name: str, value: object, low: int, high: int, otherwise: str = "") -> None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise _fail(name, value, f"a whole number from {low} to {high}")
+        raise _fail(name, value, f"a whole number from {low:,} to {high:,}{otherwise}")
 
 
 def _check_float(name: str, value: object, low: float, high: float) -> None:
@@ -136,7 +199,7 @@ class SamplingSettings:
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None:
-            _check_int("max_tokens", self.max_tokens, 0, MAX_N_CTX)
+            _check_int("max_tokens", self.max_tokens, 0, MAX_N_CTX, AS_MANY_AS_FIT)
         _check_float("temperature", self.temperature, 0.0, 100.0)
         _check_int("top_k", self.top_k, 0, 1 << 20)
         for name in ("top_p", "min_p", "typical_p"):
@@ -146,7 +209,7 @@ class SamplingSettings:
         for name in ("presence_penalty", "frequency_penalty"):
             _check_float(name, getattr(self, name), -100.0, 100.0)
         if self.seed is not None:
-            _check_int("seed", self.seed, 0, MAX_SEED)
+            _check_int("seed", self.seed, 0, MAX_SEED, ", or None for a new one each time")
         if self.logprobs is not None:
             _check_int("logprobs", self.logprobs, 0, 64)
         self._check_stop()
@@ -180,23 +243,55 @@ class SamplingSettings:
         """Make settings from user options, on top of ``base``.
 
         ``stop`` may be one string or several; ``logit_bias`` a mapping. An
-        unknown name raises ``OptionError`` that lists the known ones.
+        unknown name raises ``OptionError`` that proposes the nearest known one.
         """
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(options) - known)
-        if unknown:
-            raise OptionError(
-                f"unknown sampling option {unknown[0]!r}; known are: {', '.join(sorted(known))}"
-            )
-        if "stop" in options:
-            stop = options["stop"]
-            options["stop"] = (stop,) if isinstance(stop, str) else tuple(stop or ())
-        if isinstance(options.get("logit_bias"), dict):
-            pairs = options["logit_bias"].items()
-            options["logit_bias"] = tuple((int(token), float(bias)) for token, bias in pairs)
-        elif options.get("logit_bias") is None:
-            options.pop("logit_bias", None)
-        return replace(base, **options) if base is not None else cls(**options)
+        refuse_unknown(options, [field.name for field in fields(cls)])
+        chosen = {name: plain_number(value) for name, value in options.items()}
+        if "stop" in chosen:
+            chosen["stop"] = _read_stop(chosen["stop"])
+        if "logit_bias" in chosen:
+            chosen["logit_bias"] = _read_logit_bias(chosen["logit_bias"])
+        return replace(base, **chosen) if base is not None else cls(**chosen)
+
+
+def _read_stop(stop: Any) -> tuple[str, ...]:
+    if stop is None or isinstance(stop, str):
+        return () if stop is None else (stop,)
+    if isinstance(stop, bytes) or not hasattr(stop, "__iter__"):
+        raise _fail("stop", stop, "a str or a sequence of them")
+    return tuple(stop)
+
+
+def _read_logit_bias(biases: Any) -> tuple[tuple[int, float], ...]:
+    try:
+        pairs = biases.items() if hasattr(biases, "items") else biases or ()
+        return tuple((int(token), float(bias)) for token, bias in pairs)
+    except (TypeError, ValueError):
+        raise _fail("logit_bias", biases, "a mapping from token ids to numbers") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """When a constraint starts: at a token or where a pattern matches, whichever is first.
+
+    ``patterns`` are RE2 regular expressions (linear time, no look-around). One that
+    starts with ``^`` must match where the answer starts, any other may match
+    anywhere. The constraint begins at the pattern's first group, else at its match.
+    Between ``thinking_start`` and one of ``thinking_ends`` nothing triggers;
+    ``thinking_open`` says that the prompt has opened the thinking already.
+    """
+
+    patterns: tuple[str, ...] = ()
+    tokens: frozenset[int] = frozenset()
+    thinking_start: str = ""
+    thinking_ends: tuple[str, ...] = ()
+    thinking_open: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.patterns and not self.tokens:
+            raise OptionError("a trigger needs a pattern or a token to wait for")
+        if self.thinking_open and not self.thinking_ends:
+            raise OptionError("a trigger inside open thinking needs the tags that end it")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,10 +300,12 @@ class Constraint:
 
     ``kind`` says how to read ``source``: a Lark grammar (``start: …``), a JSON
     Schema as JSON text, a regular expression, or a GBNF grammar (``root ::= …``).
+    With a ``trigger`` nothing is constrained before it.
     """
 
     kind: Literal["lark", "json_schema", "regex", "gbnf"]
     source: str
+    trigger: Trigger | None = None
 
     def __post_init__(self) -> None:
         _check_choice("kind", self.kind, ("lark", "json_schema", "regex", "gbnf"))

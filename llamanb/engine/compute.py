@@ -11,11 +11,17 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
-from typing import Protocol
+import time
+from typing import TYPE_CHECKING, Any, Protocol
 
+from llamanb.engine.native import check_process, is_forked_child
 from llamanb.engine.worker import NativeWorker
+from llamanb.errors import ModelClosedError
 
-__all__ = ["ComputeThread", "Steppable", "compute_thread"]
+if TYPE_CHECKING:
+    from llamanb.engine.worker import Call
+
+__all__ = ["ComputeThread", "Steppable", "adopt", "compute_thread"]
 
 _logger = logging.getLogger("llamanb.engine")
 
@@ -45,6 +51,8 @@ class Steppable(Protocol):
 class ComputeThread(NativeWorker):
     """The worker that steps engines between commands."""
 
+    _has_helpers = True
+
     def __init__(self) -> None:
         self._engines: list[Steppable] = []
         self._stepping: Steppable | None = None
@@ -52,13 +60,15 @@ class ComputeThread(NativeWorker):
 
     def add(self, engine: Steppable) -> None:
         """Start stepping ``engine`` whenever it has work."""
-        self._engines = [*self._engines, engine]
-        engine.moved(self)
-        self.wake()
+        with self._wakeup:
+            self._engines = [*self._engines, engine]
+            engine.moved(self)
+            self._wakeup.notify()
 
     def remove(self, engine: Steppable) -> None:
         """Stop stepping ``engine``."""
-        self._engines = [other for other in self._engines if other is not engine]
+        with self._wakeup:
+            self._engines = [other for other in self._engines if other is not engine]
 
     def _has_work(self) -> bool:
         return any(engine.has_work() for engine in self._engines)
@@ -72,44 +82,89 @@ class ComputeThread(NativeWorker):
         self._stepping, self.in_native = engine, True
         try:
             engine.step()
-        except Exception as error:
+        except BaseException as error:  # even SystemExit: this thread serves everybody
             _logger.exception("a step failed")
             engine.fail(error)
         finally:
             self._stepping, self.in_native = None, False
 
-    def died(self, message: str) -> None:
-        """Bury the engine at fault and give the others a fresh thread."""
-        super().died(message)
-        survivors = [engine for engine in self._engines if engine is not self._stepping]
+    def _bury(self, message: str, pending: list[Call[Any]]) -> None:
+        """Give the innocent engines and the waiting commands a fresh thread."""
+        with _lock:
+            survivors = [engine for engine in self._engines if engine is not self._stepping]
+            self._engines = []
+            if _shutting_down:
+                super()._bury(message, pending)
+            else:
+                _move(survivors, pending)
         if self._stepping is not None:
             self._stepping.died(message)
-        self._engines = []
-        for engine in survivors:
-            compute_thread().add(engine)
 
-    def shut_down(self) -> None:
+    def take_over(self, commands: list[Call[Any]]) -> None:
+        """Run commands that another thread did not come to."""
+        with self._wakeup:
+            self._commands.extend(commands)
+            self._wakeup.notify()
+
+    def finish(self, call: Call[None], timeout_s: float | None) -> None:
+        """Wait for a clean-up; from a callback on this very thread it only is queued.
+
+        Running it there at once would free what the step in progress goes on using.
+        """
+        if not self.is_current:
+            self.wait_for(call, timeout_s)
+
+    def shut_down(self, timeout_s: float = 1.0) -> None:
         """Interrupt what runs and stop; for the end of the process."""
-        for engine in self._engines:
-            engine.interrupt()
-        self.close(timeout_s=1.0)
+        deadline = time.monotonic() + timeout_s
+        # Again and again, since a step that begins takes an interrupt back.
+        while not self.close(timeout_s=0.02) and time.monotonic() < deadline:
+            for engine in self._engines:
+                engine.interrupt()
 
 
 _lock = threading.RLock()
 _thread: ComputeThread | None = None
+_shutting_down = False
+
+
+def _move(engines: list[Steppable], commands: list[Call[Any]]) -> None:
+    fresh = compute_thread()
+    fresh.take_over(commands)
+    for engine in engines:
+        fresh.add(engine)
+
+
+def adopt(engine: Steppable) -> None:
+    """Have ``engine`` stepped by the live compute thread, whichever that is by now."""
+    with _lock:
+        compute_thread().add(engine)
 
 
 def compute_thread() -> ComputeThread:
-    """Give the live compute thread, starting one if there is none."""
+    """Give the live compute thread, starting one if there is none.
+
+    Raises
+    ------
+    ModelClosedError, ForkedProcessError
+        Python is ending, or this is a child made by ``os.fork``.
+    """
     global _thread  # noqa: PLW0603  # one per process by design
+    check_process()
     with _lock:
+        if _shutting_down:
+            raise ModelClosedError("Python is ending: no model can be used any more")
         if _thread is None or not _thread.usable:
-            if _thread is None:
-                atexit.register(_shut_down)
             _thread = ComputeThread()
         return _thread
 
 
+@atexit.register
 def _shut_down() -> None:
+    """Stop computing; registered before the weights' own, so it runs after it."""
+    global _shutting_down  # noqa: PLW0603  # one per process by design
+    if is_forked_child():
+        return
+    _shutting_down = True
     if _thread is not None and _thread.dead is None:
         _thread.shut_down()

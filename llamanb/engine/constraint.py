@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llamanb.engine.worker import NativeWorker
 from llamanb.errors import EngineError, GrammarError
 
 if TYPE_CHECKING:
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 __all__ = ["ConstraintState", "GrammarCompiler"]
 
 MAX_SOURCE_BYTES = 1 << 20
+MAX_GBNF_BYTES = 1 << 16  # the converter takes quadratic time
 MAX_NESTING = 200
+COMPILE_TIMEOUT_S = 1.0
+_STACK_BYTES = 256 << 20
 _WORD_BITS = 32
+_worker_lock = threading.Lock()
+_worker: NativeWorker | None = None
 
 
 class ConstraintState:
@@ -67,6 +73,13 @@ class ConstraintState:
         allowed = np.unpackbits(bits.view(np.uint8), bitorder="little", count=self._n_vocab)
         np.copyto(logits, -np.inf, where=allowed == 0)
 
+    def start_with(self, tokens: list[int]) -> bool:
+        """Take in what was written before the constraint began; False if it does not fit."""
+        if self._matcher.try_consume_tokens(tokens) == len(tokens):
+            return True
+        self._matcher.reset()
+        return False
+
     @property
     def is_complete(self) -> bool:
         """Whether the text may end here and nothing may follow."""
@@ -89,20 +102,39 @@ class GrammarCompiler:
         GrammarError
             If it does not compile or is too large; names the place where known.
         """
-        _check_size(constraint.source)
+        _check_size(constraint)
+        self._prepared()
+        worker = _grammar_worker()
+        try:
+            matcher = worker.call(lambda: self._compile(constraint), COMPILE_TIMEOUT_S)
+        except TimeoutError:
+            worker.close(timeout_s=0.0)  # it ends when it is through; the next has another
+            raise GrammarError(
+                f"the grammar takes longer than {COMPILE_TIMEOUT_S:g} s to compile; make it simpler"
+            ) from None
+        return ConstraintState(matcher, self._vocabulary.n_tokens)
+
+    def _compile(self, constraint: Constraint) -> Any:
         from llguidance import LLMatcher
 
         matcher = LLMatcher(self._prepared(), _to_llguidance(constraint), log_level=0)
+        if not matcher.is_error():
+            # The first mask may take a second and hundreds of MB before it is refused:
+            # better here than between the steps of everybody's streams.
+            matcher.compute_bitmask()
         if matcher.is_error():
             raise _grammar_error(matcher.get_error())
-        return ConstraintState(matcher, self._vocabulary.n_tokens)
+        return matcher
 
     def _prepared(self) -> Any:
         with self._lock:
             if self._tokenizer is None:
                 from llguidance import LLTokenizer, TokenizerWrapper
 
-                self._tokenizer = LLTokenizer(TokenizerWrapper(_TokenTable(self._vocabulary)))
+                wrapped = TokenizerWrapper(_TokenTable(self._vocabulary))
+                # Chat models often end a turn with another token than eos.
+                ends = [wrapped.eos_token_id, *self._vocabulary.eog - {wrapped.eos_token_id}]
+                self._tokenizer = LLTokenizer(wrapped, eos_token=ends)
         return self._tokenizer
 
 
@@ -140,9 +172,24 @@ def _to_llguidance(constraint: Constraint) -> str:
         raise _grammar_error(str(error)) from error
 
 
-def _check_size(source: str) -> None:
-    if len(source.encode("utf-8", "replace")) > MAX_SOURCE_BYTES:
-        raise GrammarError("the grammar is larger than 1 MiB; make it smaller")
+def _grammar_worker() -> NativeWorker:
+    """Give the thread that compiles; llguidance recurses along chains of rules.
+
+    3,000 rules in a row overflow a stack of 8 MiB, which ends the process; its own
+    limit of 65,534 symbols keeps any chain within this stack (measured).
+    """
+    global _worker  # noqa: PLW0603  # one per process
+    with _worker_lock:
+        if _worker is None or not _worker.usable:
+            _worker = NativeWorker("llamanb-grammar", stack_bytes=_STACK_BYTES)
+        return _worker
+
+
+def _check_size(constraint: Constraint) -> None:
+    source = constraint.source
+    limit = MAX_GBNF_BYTES if constraint.kind == "gbnf" else MAX_SOURCE_BYTES
+    if len(source.encode("utf-8", "replace")) > limit:
+        raise GrammarError(f"the grammar is larger than {limit >> 10:,} KiB; make it smaller")
     if "\0" in source:
         raise GrammarError("the grammar contains a NUL character")
     depth = deepest = 0

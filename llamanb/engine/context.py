@@ -26,6 +26,7 @@ __all__ = ["DECODE_ABORTED", "DECODE_NO_ROOM", "DECODE_OK", "NativeContext"]
 FloatRow = NDArray[np.float32]
 DECODE_OK, DECODE_NO_ROOM, DECODE_ABORTED = 0, 1, 2
 DEFAULT_N_CTX = 4096
+_MOST_CELLS = (1 << 31) - 1
 _KV_TYPES = {
     "f32": 0,
     "f16": 1,
@@ -47,19 +48,33 @@ class NativeContext:
     Attributes
     ----------
     n_ctx : tokens that one sequence can hold.
-    n_batch : tokens that one decode can take.
+    n_batch : tokens that one decode can take; at least one per sequence.
+    can_be_interrupted : whether :meth:`interrupt` reaches a decode in progress.
     """
 
     def __init__(self, loaded: LoadedModel, settings: ContextSettings) -> None:
         self._native = loaded.native
         self._pointer = self._create(loaded, settings)
-        self._memory = self._native.api.llama_get_memory(self._pointer)
+        try:
+            self._equip(loaded, settings)
+        except BaseException:
+            self.free()
+            raise
+
+    def _equip(self, loaded: LoadedModel, settings: ContextSettings) -> None:
+        api = self._native.api
+        self._memory = api.llama_get_memory(self._pointer)
         self.n_vocab = loaded.vocabulary.n_tokens
         self.n_ctx = self._usable_n_ctx(loaded, settings)
-        self.n_batch = min(settings.n_batch, int(self._native.api.llama_n_batch(self._pointer)))
-        self.batch = Batch(self._native.api, self.n_batch)
+        self.n_batch = min(_n_batch(settings), int(api.llama_n_batch(self._pointer)))
+        self.batch = Batch(api, self.n_batch)
         self._bind_short_calls()
-        self._install_abort_flag()
+        self.can_be_interrupted = self._install_abort_flag()
+
+    @property
+    def has_memory(self) -> bool:
+        """Whether it remembers sequences; one that only embeds does not."""
+        return bool(self._memory)
 
     # ---- decoding -----------------------------------------------------------------
 
@@ -132,6 +147,7 @@ class NativeContext:
 
     def _create(self, loaded: LoadedModel, settings: ContextSettings) -> Any:
         api = self._native.api
+        native_errors()  # older ones on this thread say nothing about this context
         pointer = api.llama_init_from_model(loaded.pointer, _parameters(api, loaded, settings))
         reason = native_errors()
         if not pointer:
@@ -155,19 +171,29 @@ class NativeContext:
         self._remove = native.held("llama_memory_seq_rm")
         self._copy = native.held("llama_memory_seq_cp")
 
-    def _install_abort_flag(self) -> None:
+    def _install_abort_flag(self) -> bool:
         """Use libc's strlen on a two-byte buffer as the abort callback.
 
         It is called hundreds of times in a decode; a Python function there costs
         a factor of ten. An empty string means go on.
         """
         self._flag = ctypes.create_string_buffer(2)
-        if sys.platform == "win32":
-            return
         api = self._native.api
-        strlen = ctypes.cast(ctypes.CDLL(None).strlen, api.ggml_abort_callback)
-        self._strlen = strlen
-        api.llama_set_abort_callback(self._pointer, strlen, ctypes.addressof(self._flag))
+        strlen = _libc_strlen()
+        if strlen is None:
+            return False
+        self._strlen = ctypes.cast(strlen, api.ggml_abort_callback)
+        api.llama_set_abort_callback(self._pointer, self._strlen, ctypes.addressof(self._flag))
+        return True
+
+
+def _libc_strlen() -> Any:
+    if sys.platform == "win32":
+        return None
+    try:
+        return ctypes.CDLL(None).strlen
+    except (OSError, AttributeError):
+        return None
 
 
 def asked_n_ctx(loaded: LoadedModel, settings: ContextSettings) -> int:
@@ -176,13 +202,28 @@ def asked_n_ctx(loaded: LoadedModel, settings: ContextSettings) -> int:
     return settings.n_ctx if settings.n_ctx is not None else min(DEFAULT_N_CTX, trained)
 
 
-def _parameters(api: Any, loaded: LoadedModel, settings: ContextSettings) -> Any:
+def _n_batch(settings: ContextSettings) -> int:
+    # Every running sequence adds a token to each batch.
+    return max(settings.n_batch, settings.n_seq_max)
+
+
+def _n_ctx_total(loaded: LoadedModel, settings: ContextSettings) -> int:
     n_ctx = asked_n_ctx(loaded, settings)
+    total = n_ctx if settings.kv_unified else n_ctx * settings.n_seq_max
+    if total > _MOST_CELLS:  # llama.cpp counts in 32 bits and would wrap around
+        raise ModelLoadError(
+            f"n_ctx={n_ctx:,} for n_seq_max={settings.n_seq_max} sequences is more than "
+            f"llama.cpp can count; at most {_MOST_CELLS:,} tokens fit together"
+        )
+    return total
+
+
+def _parameters(api: Any, loaded: LoadedModel, settings: ContextSettings) -> Any:
     single, batch = thread_counts(settings)
     parameters = api.llama_context_default_params()
-    parameters.n_ctx = n_ctx if settings.kv_unified else n_ctx * settings.n_seq_max
+    parameters.n_ctx = _n_ctx_total(loaded, settings)
     parameters.n_seq_max = settings.n_seq_max
-    parameters.n_batch, parameters.n_ubatch = settings.n_batch, settings.n_ubatch
+    parameters.n_batch, parameters.n_ubatch = _n_batch(settings), settings.n_ubatch
     parameters.n_threads, parameters.n_threads_batch = single, batch
     parameters.kv_unified = settings.kv_unified
     parameters.flash_attn_type = _FLASH_ATTENTION[settings.flash_attn]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,7 +11,13 @@ from llamanb.engine.compute import compute_thread
 from llamanb.engine.context import NativeContext
 from llamanb.engine.native import float_view
 from llamanb.engine.values import EngineStatus
-from llamanb.errors import ContextLengthError, EngineError, ModelClosedError, OptionError
+from llamanb.errors import (
+    ContextLengthError,
+    EngineDead,
+    EngineError,
+    ModelClosedError,
+    OptionError,
+)
 from llamanb.settings import ContextSettings
 
 if TYPE_CHECKING:
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from llamanb.engine.weights import LoadedModel
+    from llamanb.engine.worker import Call
 
 __all__ = ["EmbeddingEngine", "open_embedding_engine"]
 
@@ -34,14 +42,19 @@ def open_embedding_engine(loaded: LoadedModel, settings: ContextSettings) -> Emb
 
     Raises
     ------
+    OptionError
+        If the pooling is that of a reranker, which gives scores, not vectors.
     ModelLoadError, EngineDead, ModelClosedError, ForkedProcessError
     """
     fitted = _fit(loaded, settings)
-    thread = compute_thread()
-    context = thread.call(lambda: NativeContext(loaded, fitted))
-    engine = EmbeddingEngine(loaded, context)
-    loaded.add_context(engine)
-    return engine
+
+    def make() -> EmbeddingEngine:
+        # Made and registered in one command: the weights cannot be freed between.
+        engine = EmbeddingEngine(loaded, NativeContext(loaded, fitted))
+        loaded.add_context(engine)
+        return engine
+
+    return compute_thread().call(make)
 
 
 def _fit(loaded: LoadedModel, settings: ContextSettings) -> ContextSettings:
@@ -49,6 +62,10 @@ def _fit(loaded: LoadedModel, settings: ContextSettings) -> ContextSettings:
     n_ctx = min(settings.n_ctx or _MAX_TOKENS, trained, _MAX_TOKENS)
     said = loaded.info.pooling
     pooling = settings.pooling or (said if said not in ("", "none") else "mean")
+    if pooling in ("rank", "none"):
+        raise OptionError(
+            f"pooling={pooling!r} gives no vector of a text; use 'mean', 'cls' or 'last'"
+        )
     return ContextSettings(
         n_ctx=n_ctx,
         n_seq_max=1,
@@ -66,15 +83,16 @@ def _fit(loaded: LoadedModel, settings: ContextSettings) -> ContextSettings:
 
 
 class EmbeddingEngine:
-    """Stages: ready → closed. Every text is one command on the compute thread."""
+    """Stages: ready → closed, or dead. Every text is one command on the compute thread."""
 
     def __init__(self, loaded: LoadedModel, context: NativeContext) -> None:
         self._loaded, self._context = loaded, context
-        self._thread = compute_thread()
-        self._closed = False
+        self._lock = threading.Lock()
+        self._over: Literal["", "dead", "closed"] = ""
+        self._freeing: Call[None] | None = None
         self._n_working = 0
         self.n_ctx = context.n_ctx
-        self.n_embd = loaded.info.n_embd
+        self.n_embd = int(loaded.native.api.llama_model_n_embd_out(loaded.pointer))
 
     @property
     def busy(self) -> bool:
@@ -95,19 +113,19 @@ class EmbeddingEngine:
         for tokens in token_lists:
             self._check(tokens)
         rows = np.empty((len(token_lists), self.n_embd), np.float32)
-        self._n_working += 1
+        self._count(1)
         try:
             for position, tokens in enumerate(token_lists):
-                rows[position] = self._thread.call(lambda tokens=tokens: self._embed_one(tokens))  # type: ignore[misc]  # lambda default
+                rows[position] = self._call(tokens)
         finally:
-            self._n_working -= 1
+            self._count(-1)
         return _normalized(rows) if normalize else rows
 
     def status(self) -> EngineStatus:
         """Give a snapshot."""
         state: Literal["busy", "ready"] = "busy" if self.busy else "ready"
         return EngineStatus(
-            state="closed" if self._closed else state,
+            state=self._over or state,
             n_ctx=self.n_ctx,
             n_seq_max=1,
             running=self._n_working,
@@ -118,15 +136,37 @@ class EmbeddingEngine:
 
     def close(self, timeout_s: float = 5.0) -> None:
         """Free the context; harmless when repeated."""
-        if not self._closed:
-            self._closed = True
-            if self._thread.usable:
-                self._thread.call(self._context.free, timeout_s)
-            self._loaded.remove_context(self)
+        with self._lock:
+            if self._over == "dead":
+                return
+            if self._freeing is None:
+                self._over = "closed"
+                self._freeing = compute_thread().submit(self._free)
+        compute_thread().finish(self._freeing, timeout_s)
+
+    def _free(self) -> None:
+        self._context.free()
+        self._loaded.remove_context(self)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._n_working += change
+
+    def _call(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        try:
+            return compute_thread().call(lambda: self._embed_one(tokens))
+        except EngineDead:
+            self._over = "dead"
+            raise
+
+    def _refuse_if_over(self) -> None:
+        if self._over == "dead":
+            raise EngineDead(f"native code aborted; load {self._loaded.path} again to go on")
+        if self._over:
+            raise ModelClosedError(f"{self._loaded.path} was unloaded; load it again")
 
     def _check(self, tokens: Sequence[int]) -> None:
-        if self._closed:
-            raise ModelClosedError(f"{self._loaded.path} was unloaded; load it again")
+        self._refuse_if_over()
         self._loaded.vocabulary.check(tokens)
         if not tokens:
             raise OptionError("an empty text has no vector; leave it out")
@@ -139,8 +179,7 @@ class EmbeddingEngine:
             )
 
     def _embed_one(self, tokens: Sequence[int]) -> NDArray[np.float32]:
-        if self._closed:
-            raise ModelClosedError(f"{self._loaded.path} was unloaded; load it again")
+        self._refuse_if_over()
         context = self._context
         context.forget(0)
         context.batch.clear()

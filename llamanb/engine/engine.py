@@ -7,9 +7,10 @@ thread; this class is what clients on other threads hold.
 from __future__ import annotations
 
 import secrets
+import threading
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from llamanb.engine.compute import ComputeThread, compute_thread
+from llamanb.engine.compute import ComputeThread, adopt, compute_thread
 from llamanb.engine.constraint import GrammarCompiler
 from llamanb.engine.context import NativeContext
 from llamanb.engine.generation import Generation
@@ -17,14 +18,25 @@ from llamanb.engine.native import check_process
 from llamanb.engine.scheduler import Scheduler
 from llamanb.engine.sequences import Run
 from llamanb.engine.text import TextStitcher
+from llamanb.engine.triggers import TriggerWatch
 from llamanb.engine.values import EngineRequest, EngineStatus
-from llamanb.errors import ContextLengthError, EngineDead, ModelClosedError, OptionError
+from llamanb.errors import (
+    ContextLengthError,
+    EngineDead,
+    ModelClosedError,
+    ModelLoadError,
+    OptionError,
+)
 from llamanb.settings import MAX_SEED, ContextSettings
 
 if TYPE_CHECKING:
     from llamanb.engine.weights import LoadedModel
+    from llamanb.engine.worker import Call
+    from llamanb.settings import Constraint
 
 __all__ = ["Engine", "TextEngine", "open_engine"]
+
+LARGEST_BIAS = 1e6
 
 
 class TextEngine(Protocol):
@@ -56,12 +68,39 @@ def open_engine(loaded: LoadedModel, settings: ContextSettings) -> Engine:
         If llama.cpp refuses the settings.
     EngineDead, ModelClosedError, ForkedProcessError
     """
-    thread = compute_thread()
-    context = thread.call(lambda: NativeContext(loaded, settings))
-    engine = Engine(loaded, context, settings)
-    thread.add(engine)
+    _refuse_without_text(loaded)
+    engine = compute_thread().call(lambda: _make(loaded, settings))
+    adopt(engine)
+    return engine
+
+
+def _make(loaded: LoadedModel, settings: ContextSettings) -> Engine:
+    """Make and register in one command, so that the weights cannot be freed between."""
+    context = NativeContext(loaded, settings)
+    try:
+        engine = Engine(loaded, context, settings)
+    except BaseException:
+        context.free()
+        raise
     loaded.add_context(engine)
     return engine
+
+
+def _refuse_without_text(loaded: LoadedModel) -> None:
+    if loaded.info.has_encoder and loaded.info.has_decoder:
+        raise ModelLoadError(
+            f"{loaded.path} is an encoder-decoder model ({loaded.info.architecture}); "
+            "only models that continue their own text can generate here"
+        )
+    if not loaded.info.has_decoder:
+        raise _no_text(loaded)
+
+
+def _no_text(loaded: LoadedModel) -> ModelLoadError:
+    return ModelLoadError(
+        f"{loaded.path} ({loaded.info.architecture}) cannot generate text: it keeps no memory "
+        "of a sequence; an embedding model gives vectors with embed()"
+    )
 
 
 class Engine:
@@ -76,6 +115,8 @@ class Engine:
     def __init__(
         self, loaded: LoadedModel, context: NativeContext, settings: ContextSettings
     ) -> None:
+        if not context.has_memory:
+            raise _no_text(loaded)
         self._loaded, self._context = loaded, context
         self._grammars = GrammarCompiler(loaded.vocabulary)
         self.n_ctx, self.n_seq_max = context.n_ctx, settings.n_seq_max
@@ -85,6 +126,8 @@ class Engine:
         self._over: Literal["", "dead", "closed"] = ""
         self._death = ""
         self._thread = compute_thread()
+        self._closing = threading.Lock()
+        self._freeing: Call[None] | None = None
 
     # ---- for clients, from any thread --------------------------------------------
 
@@ -102,11 +145,18 @@ class Engine:
         check_process()
         self._refuse_if_over()
         run = self._prepare(request)
-        self._scheduler.enqueue(run)
-        if self._over:  # closed meanwhile: nobody will step it any more
-            self._scheduler.end_all("error", self._over_error())
-        self._thread.wake()
+        try:
+            self._enqueue(run)
+        except BaseException:  # an interrupt: nobody will ever hold this generation
+            run.generation.cancel()
+            raise
         return run.generation
+
+    def _enqueue(self, run: Run) -> None:
+        self._scheduler.enqueue(run)
+        if self._over and self._scheduler.withdraw(run):
+            raise self._over_error()  # closed meanwhile: nobody would step it any more
+        self._thread.wake()
 
     @property
     def busy(self) -> bool:
@@ -134,20 +184,21 @@ class Engine:
         TimeoutError
             If the compute thread did not come back within ``timeout_s`` seconds.
         """
-        if self._over:
-            return
-        self._over = "closed"
-        self.interrupt()
-        self._thread.remove(self)
-        if self._thread.usable:
-            self._thread.call(self._free, timeout_s)
-        self._loaded.remove_context(self)
+        with self._closing:
+            if self._over == "dead":
+                return
+            if self._freeing is None:
+                self._over = "closed"
+                self.interrupt()
+                self._freeing = compute_thread().submit(self._free)
+        compute_thread().finish(self._freeing, timeout_s)
 
     # ---- checking ------------------------------------------------------------------
 
     def _prepare(self, request: EngineRequest) -> Run:
         self._loaded.vocabulary.check(request.prompt_tokens)
         self._check_length(request)
+        self._check_bias(request)
         sampling = request.sampling
         seed = secrets.randbelow(MAX_SEED) if sampling.seed is None else sampling.seed
         constraint = request.constraint
@@ -159,7 +210,13 @@ class Engine:
             n_limit=self._limit(request),
             stitcher=TextStitcher(sampling.stop),
             constraint=None if constraint is None else self._grammars.compile(constraint),
+            watch=self._watch(constraint),
         )
+
+    def _watch(self, constraint: Constraint | None) -> TriggerWatch | None:
+        if constraint is None or constraint.trigger is None:
+            return None
+        return TriggerWatch(constraint.trigger, self._loaded.vocabulary)
 
     def _check_length(self, request: EngineRequest) -> None:
         n_prompt = len(request.prompt_tokens)
@@ -172,6 +229,14 @@ class Engine:
                 n_prompt=n_prompt,
                 n_ctx=self.n_ctx,
             )
+
+    def _check_bias(self, request: EngineRequest) -> None:
+        for token, bias in request.sampling.logit_bias:
+            self._loaded.vocabulary.check([token])
+            if bias > LARGEST_BIAS:
+                raise OptionError(
+                    f"a logit bias of {bias:g} is too large: at most {LARGEST_BIAS:g}"
+                )
 
     def _limit(self, request: EngineRequest) -> int:
         room = self.n_ctx - len(request.prompt_tokens)
@@ -205,7 +270,8 @@ class Engine:
     def step(self) -> None:
         """Move every request forward by one decode."""
         self._context.allow()
-        self._scheduler.step()
+        if not self._over:  # looked up after allow(): close() sets it before it interrupts
+            self._scheduler.step()
 
     def interrupt(self) -> None:
         """Make a step in progress return soon."""
@@ -214,6 +280,7 @@ class Engine:
     def fail(self, error: BaseException) -> None:
         """End every request with ``error`` and go on."""
         self._scheduler.end_all("error", error)
+        self._scheduler.resync()
 
     def died(self, message: str) -> None:
         """Native code aborted in a step: end every request, never step again."""
@@ -225,5 +292,7 @@ class Engine:
         self._thread = thread
 
     def _free(self) -> None:
+        self._thread.remove(self)
         self._scheduler.end_all("cancelled")
         self._context.free()
+        self._loaded.remove_context(self)

@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import cast
 
 from llamanb import errors
+from llamanb.engine.native import check_process, is_forked_child
 from llamanb.engine.values import EngineRequest, FinalRecord, Piece, TokenLogprob
-from llamanb.engine.worker import WAIT_SLICE_S
+from llamanb.engine.worker import WAIT_SLICE_S, NativeWorker
 
 __all__ = ["Generation"]
 
@@ -46,8 +47,10 @@ class _Subscription:
         for value in values:
             try:
                 self._consumer(value)
-            except Exception:  # noqa: BLE001  # a bad consumer ends its own request only
-                generation.cancel()
+            except BaseException as error:
+                generation.cancel()  # a bad consumer ends its own request only
+                if not isinstance(error, Exception) and NativeWorker.current() is None:
+                    raise  # an interrupt in the thread that subscribes
 
 
 class Generation:
@@ -168,10 +171,12 @@ class Generation:
         TimeoutError
             After ``timeout_s`` seconds; the generation goes on.
         """
+        _refuse_to_wait(self._finished.is_set())
         self._read = True
         left = math.inf if timeout_s is None else timeout_s
         # An event of its own: waking this thread for every piece would cost a GIL switch each.
         while not self._finished.wait(max(0.0, min(left, WAIT_SLICE_S))):
+            check_process()
             left -= WAIT_SLICE_S
             if left <= 0:
                 raise TimeoutError(f"the generation did not end within {timeout_s:g} s")
@@ -181,7 +186,8 @@ class Generation:
         """Stop it soon; the text so far is kept. Harmless when repeated or done."""
         if not self.cancelled and self._record is None:
             self.cancelled = True
-            self._on_cancel()
+            if not is_forked_child():
+                self._on_cancel()
 
     def raise_for_error(self) -> None:
         """Raise the error that ended the generation, if one did."""
@@ -223,12 +229,22 @@ class Generation:
         return list(self._loops)
 
     def _next_pieces(self, position: int) -> tuple[list[Piece], bool]:
+        _refuse_to_wait(self._record is not None or len(self._pieces) > position)
         with self._changed:
             while self._record is None and len(self._pieces) == position:
                 self._changed.wait(WAIT_SLICE_S)
+                check_process()
         return self._pieces_from(position)
 
     def _pieces_from(self, position: int) -> tuple[list[Piece], bool]:
         with self._changed:
             self._taken = max(self._taken, position)
             return self._pieces[position:], self._record is not None
+
+
+def _refuse_to_wait(there: bool) -> None:  # noqa: FBT001  # private, one meaning
+    check_process()
+    if not there and NativeWorker.current() is not None:
+        raise errors.EngineError(
+            "a callback cannot wait for a generation: it runs on the thread that computes it"
+        )

@@ -22,12 +22,19 @@ from llamanb.errors import ForkedProcessError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NativeLibrary", "check_process", "float_view", "library", "native_errors"]
+__all__ = [
+    "NativeLibrary",
+    "check_process",
+    "float_view",
+    "is_forked_child",
+    "library",
+    "native_errors",
+]
 
 _logger = logging.getLogger("llamanb.native")
 _logger.addHandler(logging.NullHandler())
 _LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.INFO, 4: logging.DEBUG}
-_ERROR_LEVEL = 3
+_ERROR_LEVEL = 4  # ggml's number
 _import_lock = threading.Lock()
 _kept_for_ever: list[object] = []
 _recent_errors: dict[int, deque[str]] = {}
@@ -57,6 +64,11 @@ _library: NativeLibrary | None = None
 _owner_pid = os.getpid()
 
 
+def is_forked_child() -> bool:
+    """Tell whether this is a child made by ``os.fork`` since the first use."""
+    return os.getpid() != _owner_pid
+
+
 def check_process() -> None:
     """Refuse to go on in a child made by ``os.fork``.
 
@@ -65,7 +77,7 @@ def check_process() -> None:
     ForkedProcessError
         Native threads and locks do not survive a fork.
     """
-    if os.getpid() != _owner_pid:
+    if is_forked_child():
         raise ForkedProcessError(
             "this process was made by os.fork and cannot use the models of its parent; "
             "start it with multiprocessing's 'spawn' method and load the model there"
@@ -114,7 +126,7 @@ def _on_native_log(level: int, text: bytes, _user_data: object) -> None:
     message = text.decode("utf-8", "replace").rstrip()
     if not message:
         return
-    if level == 4:  # ggml's number for an error
+    if level == _ERROR_LEVEL:
         recent = _recent_errors.setdefault(threading.get_ident(), deque(maxlen=8))
         recent.append(message)
     _logger.log(_LEVELS.get(level, logging.DEBUG), "%s", message)

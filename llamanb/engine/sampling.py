@@ -8,12 +8,14 @@ whole vocabulary. Grammars are never in the chain (:mod:`llamanb.engine.constrai
 from __future__ import annotations
 
 import ctypes
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llamanb.engine.values import TokenLogprob
 from llamanb.errors import EngineError, NumericalError
+from llamanb.settings import MAX_SEED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Sampler", "token_logprob"]
 
 _MIN_KEEP = 1
+_COLDEST = 1e-6  # dividing by less overflows; it is greedy anyway
+LARGEST_FLOAT = 1e30
 
 
 class Sampler:
@@ -38,11 +42,15 @@ class Sampler:
         seed: int,
         n_vocab: int,
         history: list[int],
+        *,
+        n_ctx: int,
     ) -> None:
+        # The native ring of past tokens is allocated whole.
+        settings = replace(settings, repeat_last_n=min(settings.repeat_last_n, n_ctx))
         self._native = native
         self._bias = dict(settings.logit_bias)
         self._chain: Any = None
-        if settings.temperature > 0 or settings.penalises:
+        if settings.temperature >= _COLDEST or settings.penalises:
             self._chain = _make_chain(native, settings, seed, n_vocab)
             self._accept_history(settings, history)
 
@@ -55,21 +63,19 @@ class Sampler:
             If the logits are not numbers or everything is forbidden.
         """
         if self._chain is not None:
+            # The chain asserts that something is possible: one NaN, or no token left,
+            # and it would end the engine.
+            _check_some_possible(logits.max())
             token = context.sample(self._chain, row)
         else:
             token = int(logits.argmax())
-        if token < 0 or not np.isfinite(logits[token]):
-            raise NumericalError(
-                "the model computed logits that are not finite numbers; "
-                "its file is damaged or its type is not supported here"
-            )
+        _check_some_possible(logits[token] if token >= 0 else np.nan)
         return token
 
     def apply_bias(self, logits: NDArray[np.float32]) -> None:
         """Add the request's logit biases to the row."""
         for token, bias in self._bias.items():
-            if token < logits.size:
-                logits[token] += bias
+            logits[token] += max(bias, -LARGEST_FLOAT) if bias > -np.inf else bias
 
     def free(self) -> None:
         """Give the native chain back; harmless when repeated."""
@@ -82,6 +88,16 @@ class Sampler:
             accept = self._native.held("llama_sampler_accept")
             for token in history[-settings.repeat_last_n :]:
                 accept(self._chain, token)
+
+
+def _check_some_possible(best: np.floating[Any] | float) -> None:
+    if best == -np.inf:
+        raise EngineError("every token is forbidden by the logit biases or the grammar")
+    if not np.isfinite(best):
+        raise NumericalError(
+            "the model computed logits that are not finite numbers; "
+            "its file is damaged or its type is not supported here"
+        )
 
 
 def _make_chain(native: NativeLibrary, settings: SamplingSettings, seed: int, n_vocab: int) -> Any:
@@ -105,7 +121,7 @@ def _links(api: Any, settings: SamplingSettings, seed: int, n_vocab: int) -> lis
         links.append(api.llama_sampler_init_top_k(settings.top_k))
     if settings.penalises:
         links.append(_penalties(api, settings, n_vocab))
-    if settings.temperature == 0:
+    if settings.temperature < _COLDEST:
         return [*links, api.llama_sampler_init_greedy()]
     if settings.typical_p < 1:
         links.append(api.llama_sampler_init_typical(settings.typical_p, _MIN_KEEP))
@@ -114,7 +130,8 @@ def _links(api: Any, settings: SamplingSettings, seed: int, n_vocab: int) -> lis
     if settings.min_p > 0:
         links.append(api.llama_sampler_init_min_p(settings.min_p, _MIN_KEEP))
     links.append(api.llama_sampler_init_temp(settings.temperature))
-    return [*links, api.llama_sampler_init_dist(seed)]
+    # The largest seed means "draw one" to llama.cpp.
+    return [*links, api.llama_sampler_init_dist(min(seed, MAX_SEED - 1))]
 
 
 def _penalties(api: Any, settings: SamplingSettings, n_vocab: int) -> Any:
@@ -140,6 +157,7 @@ def token_logprob(
     highest = logits.max()
     log_total = highest + np.log(np.exp(logits - highest, dtype=np.float64).sum())
     top: tuple[tuple[int, str, float], ...] = ()
+    n_top = min(n_top, logits.size)
     if n_top:
         likeliest = np.argpartition(logits, -n_top)[-n_top:]
         likeliest = likeliest[np.argsort(-logits[likeliest])]

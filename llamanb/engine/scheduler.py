@@ -6,6 +6,7 @@ thread, except :meth:`Scheduler.enqueue` and the properties that only look.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import deque
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_WAITING", "Scheduler"]
 
+_logger = logging.getLogger("llamanb.engine")
 MAX_WAITING = 4096
 
 
@@ -54,7 +56,7 @@ class Scheduler:
         self._waiting: deque[Run] = deque()
         self._lock = threading.Lock()
         self._turn = 0
-        self.pace = Pace()
+        self.pace = Pace(interruptible=context.can_be_interrupted)
         self.deliveries = Deliveries()
         self.decoding: tuple[Run, ...] = ()
 
@@ -87,6 +89,14 @@ class Scheduler:
             if len(self._waiting) >= MAX_WAITING:
                 raise QueueFullError(f"{MAX_WAITING} requests wait already; try again later")
             self._waiting.append(run)
+
+    def withdraw(self, run: Run) -> bool:
+        """Take a waiting request back; False if it is not waiting any more."""
+        with self._lock:
+            if not any(other is run for other in self._waiting):
+                return False
+            self._waiting.remove(run)
+            return True
 
     # ---- one step -----------------------------------------------------------------------
 
@@ -131,8 +141,7 @@ class Scheduler:
     # ---- admission ------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        while self._waiting:
-            run = self._waiting[0]
+        while (run := self._first_waiting()) is not None:
             placement = place(
                 run,
                 self._slots,
@@ -141,12 +150,16 @@ class Scheduler:
             )
             if placement is None or not self._fits(run):
                 return
-            with self._lock:
-                self._waiting.remove(run)
             if placement.source is not None:
                 self._context.copy(placement.source.id, placement.slot.id)
                 placement.slot.tokens = list(placement.source.tokens)
+            # It is counted twice for a moment rather than not at all.
             self._start(run, placement.slot, placement.n_reused)
+            self.withdraw(run)
+
+    def _first_waiting(self) -> Run | None:
+        with self._lock:
+            return self._waiting[0] if self._waiting else None
 
     def _fits(self, run: Run) -> bool:
         """Whether shared memory has room for this request; partitions always have."""
@@ -246,10 +259,12 @@ class Scheduler:
             return
         try:
             token, logprobs = self._choose(run, row)
+            self._take(slot, run, token, logprobs)
         except EngineError as error:
             self._finish(slot, "error", error)
-            return
-        self._take(slot, run, token, logprobs)
+        except Exception as error:
+            _logger.exception("choosing a token failed")  # costs this request only
+            self._finish(slot, "error", error)
 
     def _choose(self, run: Run, row: int) -> tuple[int, tuple[TokenLogprob, ...]]:
         logits = self._context.logits(row)
@@ -271,7 +286,7 @@ class Scheduler:
         sampler.apply_bias(logits)
         if run.generation.request.sampling.ignore_eos:
             logits[list(self._vocabulary.eog)] = -np.inf
-        if run.constraint is None:
+        if run.constraint is None or run.watch is not None:
             return sampler.sample(self._context, row, logits)
         return run.constraint.choose(
             logits,
@@ -282,7 +297,10 @@ class Scheduler:
     def _sampler_of(self, run: Run) -> Sampler:
         if run.sampler is None:
             sampling, n_vocab = run.generation.request.sampling, self._vocabulary.n_tokens
-            run.sampler = Sampler(self._loaded.native, sampling, run.seed, n_vocab, run.tokens)
+            n_ctx = self._context.n_ctx
+            run.sampler = Sampler(
+                self._loaded.native, sampling, run.seed, n_vocab, run.tokens, n_ctx=n_ctx
+            )
         return run.sampler
 
     def _take(
@@ -294,14 +312,27 @@ class Scheduler:
             return
         run.tokens.append(token)
         shown = self._vocabulary.shown_bytes(token, run.generation.request.preserved_tokens)
+        self._look_for_trigger(run, token, shown)
         text = run.stitcher.feed(shown)
         self.deliveries.add(run, Piece(text=text, tokens=(token,), logprobs=logprobs))
         if run.stitcher.stop_string is not None:
             self._finish(slot, "stop")
         elif run.n_generated >= run.n_limit:
             self._finish(slot, "length")
-        elif run.constraint is not None and run.constraint.is_complete:
+        elif run.constraint is not None and run.watch is None and run.constraint.is_complete:
             self._finish(slot, "stop")
+
+    def _look_for_trigger(self, run: Run, token: int, shown: bytes) -> None:
+        """Let a lazy constraint begin where its trigger was written."""
+        if run.watch is None or run.constraint is None:
+            return
+        written = run.watch.feed(token, shown)
+        if written is None:
+            return
+        if run.constraint.start_with(written):
+            run.watch = None
+        else:
+            run.watch.go_on()
 
     def _finish(self, slot: SequenceSlot, reason: str, error: BaseException | None = None) -> None:
         run, slot.run = slot.run, None
@@ -320,13 +351,13 @@ class Scheduler:
         running = [(slot, slot.run) for slot in self._slots if slot.run is not None]
         slot, run = max(running, key=lambda pair: pair[1].submitted)
         self._clear(slot)
-        slot.run = None
         if len(running) == 1:
             full = EngineError("the context is full: no room for one more token")
-            self.deliveries.end(run, "error", full)
+            self._finish(slot, "error", full)
             return
         with self._lock:
             self._waiting.appendleft(run)
+        slot.run = None
 
     def _resync(self, chunks: list[_Chunk]) -> None:
         """After an interrupted decode, believe what memory says it holds."""
@@ -336,6 +367,12 @@ class Scheduler:
                 self._clear(slot)
             else:
                 slot.tokens = chunk.run.tokens[: self._context.resident(slot.id)]
+
+    def resync(self) -> None:
+        """After a step that failed half-way, forget what memory and lists disagree on."""
+        for slot in self._slots:
+            if self._context.resident(slot.id) != len(slot.tokens):
+                self._clear(slot)
 
     def _fail_chunks(self, chunks: list[_Chunk], code: int) -> None:
         for chunk in chunks:

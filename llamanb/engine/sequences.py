@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llamanb.engine.generation import Generation
     from llamanb.engine.sampling import Sampler
     from llamanb.engine.text import TextStitcher
+    from llamanb.engine.triggers import TriggerWatch
 
 __all__ = ["Placement", "Run", "SequenceSlot", "common_prefix", "place"]
 
@@ -28,7 +29,7 @@ class Run:
 
     ``tokens`` is the prompt and everything generated; what of it is not in memory
     yet is the work that is left. Survives losing its sequence (preemption).
-    ``n_ended`` counts the token that ended it, which is not part of the text.
+    ``watch`` is there until a lazy constraint begins. ``n_ended`` counts the token that ended it, which is not part of the text.
     """
 
     generation: Generation
@@ -38,6 +39,7 @@ class Run:
     n_limit: int
     stitcher: TextStitcher
     constraint: ConstraintState | None
+    watch: TriggerWatch | None = None
     sampler: Sampler | None = None
     n_ended: int = 0
     n_cached: int | None = None

@@ -12,6 +12,7 @@ import ctypes
 import threading
 from typing import TYPE_CHECKING, Any
 
+from llamanb.engine.native import check_process
 from llamanb.engine.worker import NativeWorker
 from llamanb.errors import ModelClosedError, ModelLoadError, OptionError
 
@@ -24,6 +25,7 @@ __all__ = ["Vocabulary"]
 
 MAX_TEXT_BYTES = 64 << 20
 _NO_TOKEN = -1
+_NO_VOCABULARY = 0  # LLAMA_VOCAB_TYPE_NONE; asking it for a token's text aborts
 _KEEP_SPECIAL, _SHOW_SPECIAL = False, True
 _HIDDEN_ATTRIBUTES = 1 | 8  # unknown, control: llama.cpp shows neither in text
 _CONTROL_ATTRIBUTE = 8
@@ -33,6 +35,7 @@ _worker: NativeWorker | None = None
 
 def _vocabulary_worker() -> NativeWorker:
     global _worker  # noqa: PLW0603  # one per process
+    check_process()
     with _lock:
         if _worker is None or not _worker.usable:
             _worker = NativeWorker("llamanb-vocabulary")
@@ -57,6 +60,8 @@ class Vocabulary:
         self._native = native
         self._pointer: Any = api.llama_model_get_vocab(model)
         self._closed = False
+        if api.llama_vocab_type(self._pointer) == _NO_VOCABULARY:
+            raise ModelLoadError("this file has no vocabulary: its tokens have no text")
         self.n_tokens: int = api.llama_vocab_n_tokens(self._pointer)
         self.bos = self._special("llama_vocab_bos")
         self.eos = self._special("llama_vocab_eos")
@@ -143,8 +148,11 @@ class Vocabulary:
 
     def close(self) -> None:
         """Refuse native calls from now on; the weights are about to be freed."""
-        if not self._closed:
-            worker = _vocabulary_worker()
+        with _lock:  # no worker can begin meanwhile
+            worker = _worker if _worker is not None and _worker.usable else None
+            if worker is None:
+                self._mark_closed()
+        if worker is not None and not self._closed:
             worker.call(self._mark_closed)
 
     # ---- native ---------------------------------------------------------------------

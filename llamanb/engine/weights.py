@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llamanb.engine.compute import compute_thread
-from llamanb.engine.native import NativeLibrary, library, native_errors
+from llamanb.engine.native import NativeLibrary, is_forked_child, library, native_errors
 from llamanb.engine.values import EngineStatus, ModelInfo
 from llamanb.engine.vocabulary import Vocabulary
 from llamanb.engine.worker import WAIT_SLICE_S, NativeWorker
@@ -67,6 +67,7 @@ class LoadedModel:
         self.path = path
         self.native = native
         self._pointer = pointer
+        self._closing = False
         self._contexts: list[_Context] = []
         self._lock = threading.Lock()
         self.metadata = _read_metadata(native, pointer)
@@ -89,7 +90,7 @@ class LoadedModel:
         ModelClosedError
             After ``close()``.
         """
-        if self._pointer is None:
+        if self._closing or self._pointer is None:
             raise ModelClosedError(f"{self.path} was unloaded; load it again")
         return self._pointer
 
@@ -103,25 +104,37 @@ class LoadedModel:
         with self._lock:
             self._contexts = [other for other in self._contexts if other is not context]
 
-    def close(self) -> None:
-        """Close every context, then free the weights; harmless when repeated."""
-        with self._lock:
-            contexts, self._contexts = self._contexts, []
-        for context in contexts:
-            context.close()
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Close every context, then free the weights; harmless when repeated.
+
+        Raises
+        ------
+        TimeoutError
+            If the compute thread is busy for longer than ``timeout_s`` seconds; the
+            weights stay until ``close`` is called again.
+        """
         if self._pointer is None:
             return
+        self._closing = True  # from here on no context can begin
+        thread = compute_thread()
+        if not thread.is_current:
+            thread.call(_nothing, timeout_s)  # one that has begun is registered after this
+        with self._lock:
+            contexts = list(self._contexts)
+        for context in contexts:
+            context.close(timeout_s)
         self.vocabulary.close()
-        if any(context.status().state == "dead" for context in contexts):
-            # OpenMP's threads of the parked computation may still read the weights.
-            self._pointer = None
-        else:
-            compute_thread().call(self._free)
+        compute_thread().finish(compute_thread().submit(self._free), timeout_s)
 
     def _free(self) -> None:
         pointer, self._pointer = self._pointer, None
-        if pointer is not None:
+        # OpenMP's threads of a parked computation may still read the weights.
+        if pointer is not None and not self._contexts:
             self.native.api.llama_model_free(pointer)
+
+
+def _nothing() -> None:
+    """Take a turn on a worker, to know that what came before is done."""
 
 
 def load_weights(
@@ -165,28 +178,32 @@ class _Load:
         self._path, self._settings, self._native = path, settings, native
         self._on_progress, self._cancelled = on_progress, cancelled
         self._abandoned = threading.Event()
+        self._loaded: LoadedModel | None = None
+        self._callback_error: BaseException | None = None
         self._worker = NativeWorker("llamanb-load")
         self._call = self._worker.submit(self._run)
 
     def wait(self, timeout_s: float | None) -> LoadedModel:
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            while not self._call.wait(self._slice(deadline)):
-                if deadline is not None and time.monotonic() >= deadline:
-                    self._give_up()
-                    raise ModelLoadTimeout(
-                        f"loading {self._path} took longer than {timeout_s:g} s; "
-                        "nothing was kept, try again with a larger timeout",
-                        timeout_s=timeout_s or 0.0,
-                    )
+            self._wait_until_done(timeout_s)
             return self._call.outcome()
         except EngineDead as error:
             raise ModelLoadError(f"llama.cpp gave up on {self._path}: {error}") from error
-        except KeyboardInterrupt:
-            self._give_up()
+        except BaseException:
+            self._give_up()  # nothing to do when the load itself failed
             raise
         finally:
             self._worker.close(timeout_s=0.0)
+
+    def _wait_until_done(self, timeout_s: float | None) -> None:
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._call.wait(self._slice(deadline)):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise ModelLoadTimeout(
+                    f"loading {self._path} took longer than {timeout_s:g} s; "
+                    "nothing was kept, try again with a larger timeout",
+                    timeout_s=timeout_s or 0.0,
+                )
 
     def _slice(self, deadline: float | None) -> float:
         if deadline is None:
@@ -195,16 +212,20 @@ class _Load:
 
     def _give_up(self) -> None:
         self._abandoned.set()
-        self._call.wait(_CLOSING_PATIENCE_S)
+        if self._call.wait(_CLOSING_PATIENCE_S) and self._loaded is not None:
+            self._loaded.close()
 
     # ---- on the worker ----------------------------------------------------------
 
     def _run(self) -> LoadedModel:
+        native_errors()  # older ones on this thread say nothing about this load
         pointer = self._load_native()
         if pointer and self._wants_out():
             self._native.api.llama_model_free(pointer)
             pointer = None
         reason = native_errors()
+        if self._callback_error is not None:
+            raise self._callback_error
         if self._wants_out():
             raise ModelLoadCancelled(f"loading {self._path} was cancelled; nothing was kept")
         if not pointer:
@@ -213,10 +234,14 @@ class _Load:
 
     def _finish(self, pointer: Any) -> LoadedModel:
         try:
-            return LoadedModel(self._path, self._native, pointer)
+            loaded = LoadedModel(self._path, self._native, pointer)
         except BaseException:
             self._native.api.llama_model_free(pointer)
             raise
+        self._loaded = loaded
+        if self._abandoned.is_set():  # while the vocabulary was read
+            loaded.close()
+        return loaded
 
     def _load_native(self) -> Any:
         api = self._native.api
@@ -231,11 +256,15 @@ class _Load:
 
     def _progressed(self, fraction: float, _user_data: object) -> bool:
         if self._on_progress is not None and not self._wants_out():
-            self._on_progress(fraction)
+            try:
+                self._on_progress(fraction)
+            except BaseException as error:  # noqa: BLE001  # raised again by _run
+                self._callback_error = error
         return not self._wants_out()
 
     def _wants_out(self) -> bool:
-        return self._cancelled.is_set() or self._abandoned.is_set()
+        failed = self._callback_error is not None
+        return failed or self._cancelled.is_set() or self._abandoned.is_set()
 
 
 def _load_mode(api: Any, settings: WeightSettings) -> int:
@@ -321,8 +350,9 @@ def _fingerprint(path: str) -> str:
 
 @atexit.register
 def _close_all() -> None:
-    for model in list(_live):
+    """Free contexts and weights; a process that ends does not wait long for it."""
+    for model in [] if is_forked_child() else list(_live):
         try:
-            model.close()
+            model.close(timeout_s=1.0)
         except (EngineDead, ModelClosedError, TimeoutError):
             continue

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from llamanb.errors import LlamanbError, OptionError
 from llamanb.models.completion import Completion
@@ -18,11 +19,25 @@ if TYPE_CHECKING:
     Prompt: TypeAlias = str | Sequence[int]
     Started: TypeAlias = Generation | LlamanbError
 
-__all__ = ["OnError", "generate_all", "settle"]
+__all__ = ["OnError", "generate_all", "prompt_list", "settle"]
 
 SETTLING_S = 1.0
 
 OnError = Literal["raise", "return"]
+
+
+def prompt_list(prompts: Any) -> list[Prompt]:
+    """Give the prompts of any iterable, which a single text is not.
+
+    Raises
+    ------
+    OptionError
+    """
+    if isinstance(prompts, str):
+        raise OptionError("prompts is one str; use generate() for one prompt, or give a list")
+    if isinstance(prompts, bytes | Mapping) or not hasattr(prompts, "__iter__"):
+        raise OptionError(f"prompts must be a list of prompts, not {type(prompts).__name__}")
+    return list(prompts)
 
 
 def generate_all(

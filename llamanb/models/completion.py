@@ -96,6 +96,9 @@ class TextStream:
         """The whole text so far and how it ended, if it has."""
         return Completion.of(self._generation)
 
+    def __repr__(self) -> str:
+        return _stream_repr(self, "for text in stream: print(text, end='')")
+
     def close(self) -> None:
         """Stop generating; harmless when repeated."""
         self._generation.cancel()
@@ -111,6 +114,11 @@ class TextStream:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _stream_repr(stream: TextStream | AsyncTextStream, use: str) -> str:
+    count = len(stream.completion.tokens)
+    return f"<{type(stream).__name__}: {count} tokens so far; to read it: {use}>"
 
 
 class AsyncTextStream:
@@ -135,6 +143,9 @@ class AsyncTextStream:
     def completion(self) -> Completion:
         """The whole text so far and how it ended, if it has."""
         return Completion.of(self._generation)
+
+    def __repr__(self) -> str:
+        return _stream_repr(self, "async for text in stream: print(text, end='')")
 
     async def aclose(self) -> None:
         """Stop generating; harmless when repeated."""

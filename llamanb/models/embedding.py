@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from llamanb.errors import ContextLengthError, OptionError
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from llamanb.engine import Vocabulary
 
-__all__ = ["InputType", "embedding_tokens", "input_prefix"]
+__all__ = ["InputType", "embedding_tokens", "input_prefix", "text_list"]
 
 InputType = Literal["document", "query"]
 QWEN3_QUERY = (
@@ -49,6 +50,25 @@ def input_prefix(name: str, input_type: InputType) -> str:
     return ""
 
 
+def text_list(texts: Any) -> list[str]:
+    """Give the texts of one str or of several; each is checked when it is tokenized.
+
+    Raises
+    ------
+    OptionError
+        If it is neither.
+    """
+    if isinstance(texts, str):
+        return [texts]
+    if isinstance(texts, bytes | Mapping) or not hasattr(texts, "__iter__"):
+        raise OptionError(f"texts must be a str or several, not {_shown(texts)}")
+    return list(texts)
+
+
+def _shown(value: object) -> str:
+    return "None" if value is None else type(value).__name__
+
+
 def embedding_tokens(
     vocabulary: Vocabulary, texts: Sequence[str], n_ctx: int, *, prefix: str, truncate: bool
 ) -> list[list[int]]:
@@ -69,7 +89,7 @@ def embedding_tokens(
 
 def _tokens_of(vocabulary: Vocabulary, text: Any, position: int, prefix: str) -> list[int]:
     if not isinstance(text, str):
-        raise OptionError(f"texts[{position}] is a {type(text).__name__}, not a str")
+        raise OptionError(f"texts[{position}] must be a str, not {_shown(text)}")
     tokens = vocabulary.tokenize(prefix + text, add_special=True)
     if not tokens:
         raise OptionError(f"texts[{position}] is empty: there is nothing to embed")

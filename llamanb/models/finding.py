@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
+from llamanb.errors import OptionError
 from llamanb.models.hub_names import parse_hub_spec
 from llamanb.models.plan import LoadPlan
 from llamanb.models.preflight import check_file, file_identity, shard_paths
 from llamanb.models.sources import resolve
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Mapping
 
     from llamanb.models.plan import LoadRequest
@@ -65,8 +66,10 @@ class Finder:
             self._found[key] = source
         return source
 
-    def set_alias(self, name: str, target: str | os.PathLike[str] | None) -> None:
+    def set_alias(self, name: Any, target: str | PathLike[str] | None) -> None:
         """Let ``name`` mean ``target``; None takes the alias away."""
+        if not isinstance(name, str) or not isinstance(target, str | PathLike | None):
+            raise OptionError(f"alias({name!r}, {target!r}): give a str, and a str, a Path or None")
         if target is None:
             self.aliases.pop(name, None)
         else:

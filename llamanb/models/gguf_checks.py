@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llamanb.models.gguf_file import GgufArray, UnreadableError
+from llamanb.models.gguf_file import TENSOR_TYPES, GgufArray, UnreadableError
 
 if TYPE_CHECKING:
     from llamanb.models.gguf_file import RawGguf
 
-__all__ = ["check_header", "check_tensors", "per_layer"]
+__all__ = ["check_header", "check_tensor_types", "check_tensors", "per_layer"]
 
 MAX_SHARDS = 65_535
 MAX_LAYERS = 512
@@ -70,6 +70,18 @@ def check_tensors(raw: RawGguf, file_bytes: int) -> None:
         if end > file_bytes:
             raise UnreadableError(_truncated(raw, file_bytes))
         expected += -(-tensor.n_bytes // raw.alignment) * raw.alignment
+
+
+def check_tensor_types(raw: RawGguf) -> None:
+    """Check the tensors that llama.cpp adds to 32-bit activations as they are.
+
+    ``ggml_add`` of 32-bit and 16-bit numbers aborts on a CPU, where the input layer
+    always runs (ggml/src/ggml-cpu/binary-ops.cpp: "unsupported types").
+    """
+    for tensor in raw.tensors:
+        if tensor.name == "token_types.weight" and TENSOR_TYPES[tensor.type_number][0] != "F32":
+            kind = TENSOR_TYPES[tensor.type_number][0]
+            raise UnreadableError(f"tensor {tensor.name!r} is {kind}; llama.cpp needs it as F32")
 
 
 def _truncated(raw: RawGguf, file_bytes: int) -> str:

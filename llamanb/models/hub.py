@@ -7,6 +7,7 @@ to huggingface_hub; downloads land in its cache, which other programs share.
 from __future__ import annotations
 
 import fnmatch
+import logging
 import os
 import shutil
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ NETWORK_MODULES = ("httpx", "httpcore", "requests", "urllib3", "huggingface_hub"
 NO_NETWORK = (
     "Check the network (HF_ENDPOINT, proxies), or give the path of a file that is already here."
 )
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,10 @@ def fetch(
 
 def _nothing_matches(spec: HubSpec, available: list[str]) -> str:
     if not available:
-        return f"model file not found: {spec.repo} holds no GGUF file; look for one that does"
+        return (
+            f"model file not found: {spec.repo} holds no GGUF file; look for one that does "
+            "(their names often end in -GGUF)"
+        )
     wanted = spec.file or spec.quantization or "model"
     return f"model file not found: {spec.repo} has no {wanted}; it has: {', '.join(available[:12])}"
 
@@ -152,30 +157,39 @@ def _endpoint() -> str | None:
 
 @contextmanager
 def _clear_errors(what: str) -> Iterator[None]:
-    """Turn huggingface_hub's exceptions into one that says what to do."""
-    from huggingface_hub import errors
+    """Turn huggingface_hub's exceptions into one that says what to do.
 
+    Their tracebacks, some eighty lines of HTTP client, go to the log (DEBUG) only.
+    """
     try:
         yield
-    except (errors.GatedRepoError, errors.RepositoryNotFoundError) as error:
-        raise HubError(
-            f"the hub does not give {what}: it does not exist, or is private or gated. "
-            "Check the name, or pass token= (or set HF_TOKEN)."
-        ) from error
-    except errors.LocalEntryNotFoundError as error:
-        raise HubError(
-            f"could not get {what} from the hub: {_brief(error)}. {NO_NETWORK}"
-        ) from error
-    except (errors.EntryNotFoundError, errors.RevisionNotFoundError) as error:
-        raise HubError(f"the hub has no {what} in that revision ({_brief(error)})") from error
-    except errors.HFValidationError as error:
-        raise OptionError(f"{what!r} is not the name of a hub repository") from error
     except Exception as error:
-        if not _is_network_trouble(error):
+        clear = _clear_error(error, what)
+        if clear is None:
             raise
-        raise HubError(
-            f"could not get {what} from the hub: {_brief(error)}. {NO_NETWORK}"
-        ) from error
+        logger.debug("the hub failed", exc_info=True)
+        raise clear from None
+
+
+def _clear_error(error: Exception, what: str) -> Exception | None:
+    """Give the error to show instead; None for one that is no trouble with the hub."""
+    from huggingface_hub import errors
+
+    match error:
+        case errors.GatedRepoError() | errors.RepositoryNotFoundError():
+            return HubError(
+                f"the hub does not give {what}: it does not exist, or is private or gated. "
+                "Check the name, or pass token= (or set HF_TOKEN)."
+            )
+        case errors.LocalEntryNotFoundError():
+            return HubError(f"could not get {what} from the hub: {_brief(error)}. {NO_NETWORK}")
+        case errors.EntryNotFoundError() | errors.RevisionNotFoundError():
+            return HubError(f"the hub has no {what} in that revision ({_brief(error)})")
+        case errors.HFValidationError():
+            return OptionError(f"{what!r} is not the name of a hub repository")
+    if not _is_network_trouble(error):
+        return None
+    return HubError(f"could not get {what} from the hub: {_brief(error)}. {NO_NETWORK}")
 
 
 def _is_network_trouble(error: Exception) -> bool:

@@ -26,6 +26,7 @@ PREFERRED = (
     "F16",
     "BF16",
 )
+FILE_ENDINGS = (".gguf", ".safetensors", ".bin", ".pt", ".pth", ".onnx")
 PART = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 HUB_PATTERN = re.compile(
     rf"(?P<repo>{PART}/{PART}?)(?::(?P<quant>[A-Za-z0-9_.-]{{1,40}})|/(?P<file>[^:\0]+\.gguf))?"
@@ -71,7 +72,7 @@ def _is_plain_path(text: str) -> bool:
     """Whether a slash in ``text`` separates folders rather than owner and repository."""
     if text.startswith(("/", ".", "~", "\\")) or "/" not in text:
         return True
-    if text.count("/") == 1 and text.endswith(".gguf"):
+    if text.count("/") == 1 and text.endswith(FILE_ENDINGS):
         return True
     return Path(text.split("/", maxsplit=1)[0]).is_dir()
 

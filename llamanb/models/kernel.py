@@ -10,18 +10,20 @@ import sys
 import threading
 from functools import wraps
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from llamanb.models.manager import ModelManager
+from llamanb.models.options import plain_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from llamanb.models.model import Model
-    from llamanb.models.table import ModelTable
 
 __all__ = ["ManagerRoom", "load", "manager", "ps", "unload"]
 
+P = ParamSpec("P")
+R = TypeVar("R")
 SURVIVOR = "_llamanb_kernel"
 
 
@@ -36,22 +38,21 @@ def manager() -> ModelManager:
     return kept
 
 
-@wraps(ModelManager.load)
-def load(*arguments: Any, **options: Any) -> Model:
-    """See :meth:`ModelManager.load`."""
-    return manager().load(*arguments, **options)
+def _shortcut(method: Callable[Concatenate[ModelManager, P], R]) -> Callable[P, R]:
+    """Make a function that does on the kernel's manager what ``method`` does on any."""
+
+    @wraps(method)
+    def call(*arguments: P.args, **options: P.kwargs) -> R:
+        return method(manager(), *arguments, **options)
+
+    call.__qualname__ = method.__name__
+    call.__signature__ = plain_signature(method)  # type: ignore[attr-defined]  # inspect's own protocol
+    return call
 
 
-@wraps(ModelManager.unload)
-def unload(*arguments: Any, **options: Any) -> None:
-    """See :meth:`ModelManager.unload`."""
-    manager().unload(*arguments, **options)
-
-
-@wraps(ModelManager.ps)
-def ps() -> ModelTable:
-    """See :meth:`ModelManager.ps`."""
-    return manager().ps()
+load = _shortcut(ModelManager.load)
+unload = _shortcut(ModelManager.unload)
+ps = _shortcut(ModelManager.ps)
 
 
 class ManagerRoom(ModuleType):
@@ -61,8 +62,14 @@ class ManagerRoom(ModuleType):
         """Give the manager's public attributes, after the package's own."""
         shown = ("_repr_html_",)
         if (name.startswith("_") and name not in shown) or not hasattr(ModelManager, name):
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+            message = f"module {self.__name__!r} has no attribute {name!r}"
+            raise AttributeError(message, name=name, obj=self)
         return getattr(manager(), name)
+
+    def __dir__(self) -> list[str]:
+        """List the room's names and the manager's, as completion shows them."""
+        public = [name for name in dir(ModelManager) if not name.startswith("_")]
+        return sorted({*super().__dir__(), *public})
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Pass ``llamanb.models.default = …`` on to the manager."""

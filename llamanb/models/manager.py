@@ -8,15 +8,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from llamanb import engine
-from llamanb.errors import ModelBusyError, ModelClosedError, OptionError, UnknownModelError
+from llamanb.errors import ModelBusyError, ModelClosedError, OptionError
 from llamanb.models.admission import Desk, MemorySource
 from llamanb.models.finding import Finder
 from llamanb.models.model import Model
-from llamanb.models.plan import LoadRequest, read_bytes, read_seconds
+from llamanb.models.options import changed, checks_names
+from llamanb.models.plan import LoadRequest, read_bytes, read_count, read_seconds
 from llamanb.models.probe import check_by_loading
 from llamanb.models.registry import Entry, Registry
 from llamanb.models.residence import EngineRoom, Residence, Stores
-from llamanb.models.sources import suggest
 from llamanb.models.table import ModelTable, row_of
 from llamanb.models.timer import ExpiryThread
 from llamanb.settings import read_environment
@@ -43,7 +43,6 @@ class ModelManager(Mapping[str, Model]):
 
     Examples
     --------
-    >>> llamanb.models["demo"].generate("Hello", max_tokens=5)
     >>> llamanb.models.configure(max_memory="50%", ttl="30m")
     """
 
@@ -61,13 +60,17 @@ class ModelManager(Mapping[str, Model]):
         self._default: str | None = None
         self._ttl_s: float | None = None
         self._desk = Desk(
-            Stores(), memory or MemorySource(), self._idle_first, self._count_others_resident
+            Stores(),
+            memory or MemorySource(),
+            self._registry.idle_first,
+            self._registry.count_resident,
         )
         self._timer = ExpiryThread(self.expire, self._next_expiry)
         self.configure(max_memory="80%")
 
     # ---- loading -----------------------------------------------------------------------
 
+    @checks_names
     def load(
         self,
         model: str | os.PathLike[str] | Model | None = None,
@@ -99,24 +102,40 @@ class ModelManager(Mapping[str, Model]):
         revision: str | None = None,
         token: str | None = None,
         progress: bool = True,
-        timeout: float | None = None,
+        timeout: float | str | None = None,
         reload: bool = False,
         trust: Literal["check", "trusted"] = "check",
     ) -> Model:
-        """Give a model, loaded if it is not resident yet.
+        """Give a model, loaded if the same file is not resident with the same options.
 
         Parameters
         ----------
         model : path, alias, ``"demo"``, ``"org/repo:QUANT"``, ``"org/repo/file.gguf"`` or
             the name of a downloaded file; None gives the default model.
         name : what to call it; the file's name otherwise.
-        n_ctx : tokens per sequence; 4,096 or less by default (training, memory).
-        n_seq_max : requests answered at the same time; 4, or fewer if memory is short.
+        n_ctx : tokens per sequence, prompt and answer together; None chooses what the
+            model was trained on and memory allows, at most 4,096.
+        n_seq_max : requests answered side by side; None: 4, or fewer if memory is short.
+        n_threads, n_threads_batch : threads that write, and that read prompts; None
+            leaves one core to the kernel.
+        n_batch, n_ubatch : tokens of a prompt read in one step, logical and physical.
+        kv_unified : let all sequences share one cache of tokens.
+        n_gpu_layers, split_mode, main_gpu : layers on a GPU (-1: all), how several share
+            them (``"layer"``, ``"row"``, ``"none"``), and the number of the first GPU.
+        use_mmap, use_mlock : map the file instead of reading it; keep it from the swap.
+        flash_attn : ``"auto"``, ``"on"`` or ``"off"``.
+        type_k, type_v : numbers of the cache; ``"q8_0"`` takes half of ``"f16"``.
+        embedding, pooling : True for vectors instead of text (None: as the file says);
+            ``"mean"``, ``"cls"``, ``"last"``, ``"rank"`` or ``"none"``.
+        chat_template : Jinja text instead of the file's own template.
         ttl : seconds (or ``"30m"``) without a request after which it is evicted.
-        pin : never evict it.
-        timeout : seconds that loading may take.
+        pin : True: never evict it.
+        revision, token : branch or commit, and access token, of a hub model.
+        progress : show a bar when loading or downloading takes long.
+        timeout : seconds (or ``"2m"``) that loading may take; None for any time.
         reload : load it anew although it is resident.
         trust : ``"trusted"`` skips the trial load of a file that is new here.
+        devices, mmproj, lora : not available yet.
 
         Raises
         ------
@@ -126,13 +145,31 @@ class ModelManager(Mapping[str, Model]):
             Names the largest ``n_ctx`` that would fit.
         ModelLoadError, ModelLoadTimeout, ModelBusyError
             Nothing new stays in memory.
+
+        Examples
+        --------
+        >>> model = llamanb.load("demo", n_ctx=1024, ttl="30m")
+        >>> model.generate("The sky is", max_tokens=8)
         """
         options = {key: value for key, value in locals().items() if key not in ("self", "model")}
         self._room.check_process()
+        given = [option for option in changed(ModelManager.load, options) if option != "progress"]
         if isinstance(model, Model):
-            return model
+            return self._passed_through(model, given)
+        entry = self._registry.writer(self._default) if model is None and not given else None
+        if entry is not None:
+            entry.residence.open(progress=progress)
+            return entry.model
         spec = self._default_spec() if model is None else model
         return self._load(LoadRequest.read(spec, options))
+
+    def _passed_through(self, model: Model, given: list[str]) -> Model:
+        if given:
+            raise OptionError(
+                f"{model.name!r} is loaded already; to change {given[0]}= load its file: "
+                f"llamanb.load({model.path!r}, {given[0]}=…)"
+            )
+        return self._registry.wanted(model).model
 
     def _load(self, request: LoadRequest) -> Model:
         while True:
@@ -152,7 +189,7 @@ class ModelManager(Mapping[str, Model]):
         plan = self._finder.plan(request, resident)
         entry = self._registry.find(plan)
         if entry is not None and request.reload:
-            entry.residence.reload(plan)
+            entry.residence.reload(plan, seconds_left=request.seconds_left)
         while entry is None:
             self._remove_rival(plan)
             entry = self._registry.add(plan, lambda name: self._make(name, plan))
@@ -164,9 +201,12 @@ class ModelManager(Mapping[str, Model]):
             entry.residence.open(
                 timeout_s=request.timeout_s, started=request.started, progress=request.progress
             )
-        except BaseException:
+        except BaseException as error:
             if not entry.residence.was_ever_open:
                 self._forget(entry)
+            elif entry.model.state == "evicted":
+                name = entry.model.name
+                error.add_note(f"{name!r} is out of memory now; its next use loads it again")
             raise
         self._timer.wake()
 
@@ -176,8 +216,8 @@ class ModelManager(Mapping[str, Model]):
             self._close(rival, force=False)
 
     def _make(self, name: str, plan: LoadPlan) -> Entry:
-        residence = Residence(plan, self._room, self._desk.admit, self._clock)
-        model = Model(name, residence, self._close_model)
+        residence = Residence(name, plan, self._room, self._desk.admit, self._clock)
+        model = Model(residence, self._close_model)
         return Entry(model=model, residence=residence)
 
     def _apply(self, entry: Entry, request: LoadRequest) -> None:
@@ -188,6 +228,7 @@ class ModelManager(Mapping[str, Model]):
 
     # ---- letting go --------------------------------------------------------------------
 
+    @checks_names
     def unload(self, name: str | Model | None = None, *, force: bool = False) -> None:
         """Give the memory of a model back and forget it; without a name, of every model.
 
@@ -198,8 +239,11 @@ class ModelManager(Mapping[str, Model]):
         ModelBusyError
             If one is answering a request and ``force`` is False; idle ones are unloaded.
         """
+        if isinstance(name, Model):
+            self._close_model(name, force)
+            return
         if name is not None:
-            self._close(self._entry(name), force=force)
+            self._close(self._registry.wanted(name), force=force)
             return
         busy: ModelBusyError | None = None
         for entry in self._registry.entries():
@@ -233,10 +277,11 @@ class ModelManager(Mapping[str, Model]):
         -------
         False if it is busy, or was not in memory.
         """
-        return self._entry(name).residence.evict()
+        return self._registry.wanted(name).residence.evict()
 
     # ---- rules -------------------------------------------------------------------------
 
+    @checks_names
     def configure(
         self,
         *,
@@ -263,7 +308,7 @@ class ModelManager(Mapping[str, Model]):
             n_bytes = None if max_memory is None else read_bytes("max_memory", max_memory, total)
             limits = replace(limits, max_memory_bytes=n_bytes)
         if max_models is not UNSET:
-            limits = replace(limits, max_models=_checked_count(max_models))
+            limits = replace(limits, max_models=read_count("max_models", max_models))
         if ttl is not UNSET:
             self._ttl_s = read_seconds("ttl", ttl)
         self._desk.limits = limits
@@ -271,11 +316,11 @@ class ModelManager(Mapping[str, Model]):
 
     def pin(self, name: str | Model) -> None:
         """Never evict that model."""
-        self._entry(name).is_pinned = True
+        self._registry.wanted(name).is_pinned = True
 
     def unpin(self, name: str | Model) -> None:
         """Let that model be evicted again when it is idle."""
-        self._entry(name).is_pinned = False
+        self._registry.wanted(name).is_pinned = False
         self._timer.wake()
 
     def alias(self, name: str, target: str | os.PathLike[str] | None) -> None:
@@ -299,15 +344,12 @@ class ModelManager(Mapping[str, Model]):
 
     @default.setter
     def default(self, model: str | Model) -> None:
-        self._default = self._entry(model).model.name
+        self._default = self._registry.wanted(model).model.name
 
     def _default_spec(self) -> str:
         """Name what ``load()`` loads: the default, else any writer, else the demo."""
-        writers = [entry for entry in self._registry.entries() if not entry.model.is_embedding]
-        chosen = [entry for entry in writers if entry.model.name == self._default] or writers[-1:]
-        if chosen:
-            return chosen[0].model.path
-        return read_environment().model or "demo"
+        entry = self._registry.writer(self._default)
+        return entry.model.path if entry is not None else read_environment().model or "demo"
 
     # ---- evicting ----------------------------------------------------------------------
 
@@ -316,53 +358,18 @@ class ModelManager(Mapping[str, Model]):
 
         The thread ``llamanb-models`` calls this at the right moments.
         """
-        due = [entry for entry in self._registry.entries() if self._seconds_left(entry) == 0.0]
+        entries = self._registry.entries()
+        due = [entry for entry in entries if entry.seconds_left(self._ttl_s) == 0.0]
         return [entry.model.name for entry in due if entry.residence.evict()]
 
-    def _seconds_left(self, entry: Entry) -> float | None:
-        ttl_s = self._ttl_s if entry.ttl_s is None else entry.ttl_s
-        if ttl_s is None or entry.is_pinned or not entry.is_resident:
-            return None
-        if entry.residence.leases:
-            return ttl_s
-        return max(0.0, ttl_s - entry.residence.idle_s)
-
     def _next_expiry(self) -> float | None:
-        waits = [self._seconds_left(entry) for entry in self._registry.entries()]
+        waits = [entry.seconds_left(self._ttl_s) for entry in self._registry.entries()]
         return min((wait for wait in waits if wait is not None), default=None)
-
-    def _idle_first(self, wanted: Residence) -> list[Residence]:
-        """Give what may be evicted for ``wanted``, the longest unused first."""
-        idle = [
-            entry.residence
-            for entry in self._registry.entries()
-            if entry.residence is not wanted
-            and not entry.is_pinned
-            and entry.residence.state == "idle"
-        ]
-        return sorted(idle, key=lambda residence: residence.last_used)
-
-    def _count_others_resident(self, wanted: Residence) -> int:
-        others = (entry for entry in self._registry.entries() if entry.residence is not wanted)
-        return sum(entry.residence.state in ("idle", "busy", "loading") for entry in others)
 
     # ---- looking -----------------------------------------------------------------------
 
-    def _entry(self, name: str | Model) -> Entry:
-        key = name.name if isinstance(name, Model) else name
-        entry = self._registry.get(key)
-        if entry is None:
-            names = self._registry.names()
-            near = suggest(str(key), names)
-            shown = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
-            hint = shown if names else "none is loaded; llamanb.load(...) loads one"
-            raise UnknownModelError(
-                f"no model is called {key!r}; {hint}", name=str(key), resident=names
-            )
-        return entry
-
     def __getitem__(self, name: str) -> Model:
-        return self._entry(name).model
+        return self._registry.wanted(name).model
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._registry.names())
@@ -373,6 +380,7 @@ class ModelManager(Mapping[str, Model]):
     def __bool__(self) -> bool:
         return True
 
+    @checks_names
     def ps(self) -> ModelTable:
         """Give the table of models: memory, contexts, state, time to live, speed."""
         return ModelTable(
@@ -390,9 +398,3 @@ class ModelManager(Mapping[str, Model]):
         """Cancel everything, unload every model and end the thread."""
         self.unload(force=True)
         self._timer.stop()
-
-
-def _checked_count(count: int | None) -> int | None:
-    if count is not None and (type(count) is not int or count < 1):
-        raise OptionError(f"max_models={count!r} is not possible: it must be at least 1, or None")
-    return count

@@ -9,15 +9,16 @@ import numpy as np
 from llamanb.errors import OptionError
 from llamanb.models import batching
 from llamanb.models.completion import AsyncTextStream, Completion, TextStream
-from llamanb.models.embedding import embedding_tokens, input_prefix
+from llamanb.models.embedding import embedding_tokens, input_prefix, text_list
 from llamanb.models.memory import readable_bytes
-from llamanb.models.requests import build_request, shows_options
+from llamanb.models.options import checks_names, shows_options
+from llamanb.models.requests import build_request, check_options, message_list, token_ids
 from llamanb.models.table import html_of
+from llamanb.settings import plain_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
     from numpy.typing import NDArray
 
@@ -39,8 +40,6 @@ class Model:
 
     Attributes
     ----------
-    name : what the model is called in ``llamanb.models``.
-    path : its file (the first of a split model).
     is_toy : whether it is one of the bundled demo models.
     last_completion : what the last ``generate`` gave, also if it was interrupted.
 
@@ -50,10 +49,7 @@ class Model:
     >>> text = model.generate("The sky is", max_tokens=8, temperature=0)
     """
 
-    def __init__(
-        self, name: str, residence: Residence, on_close: Callable[[Model, bool], None]
-    ) -> None:
-        self.name = name
+    def __init__(self, residence: Residence, on_close: Callable[[Model, bool], None]) -> None:
         self._residence = residence
         self._on_close = on_close
         self._info: ModelInfo | None = None
@@ -61,6 +57,11 @@ class Model:
         self.last_completion: Completion | None = None
 
     # ---- what it is --------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What it is called in ``llamanb.models``; ``load(name=…)`` chooses it."""
+        return self._residence.name
 
     @property
     def path(self) -> str:
@@ -166,11 +167,11 @@ class Model:
         special: bool = False,  # noqa: FBT001, FBT002  # positional in llama.cpp too
     ) -> str:
         """Turn token ids into text; ``special`` shows control tokens too."""
-        return self.vocab.detokenize(tokens, special=special)
+        return self.vocab.detokenize(token_ids(tokens, "tokens"), special=special)
 
     def token_to_piece(self, token: int) -> str:
         """Give the text of one token."""
-        return self.vocab.token_to_piece(token)
+        return self.vocab.token_to_piece(plain_number(token))
 
     def count_tokens(
         self, content: str | Iterable[dict[str, Any]], tools: Sequence[Any] | None = None
@@ -207,7 +208,7 @@ class Model:
             raise OptionError(f"{self.name!r} has no chat template; pass chat_template=")
         chat_prompt = build(
             template,
-            list(messages),
+            message_list(messages),
             tools=tools,
             add_generation_prompt=add_generation_prompt,
             enable_thinking=enable_thinking,
@@ -229,6 +230,7 @@ class Model:
         return build_request(self.vocab, prompt, options)
 
     def _start(self, prompt: str | Sequence[int], options: dict[str, Any]) -> Generation:
+        check_options(options)
         with self._residence.lease():
             return self.submit(self.request(prompt, **options))
 
@@ -302,10 +304,12 @@ class Model:
             ``"return"`` it in that prompt's place and go on.
         **options : as for ``generate``.
         """
+        check_options(options)
+        listed = batching.prompt_list(prompts)
         with self._residence.lease():
             return batching.generate_all(
                 lambda prompt: self._start(prompt, dict(options)),
-                list(prompts),
+                listed,
                 width=4 * self.engine.n_seq_max,
                 errors=errors,
                 progress=progress,
@@ -313,6 +317,7 @@ class Model:
 
     # ---- embedding ---------------------------------------------------------------------
 
+    @checks_names
     def embed(
         self,
         texts: str | Iterable[str],
@@ -342,7 +347,7 @@ class Model:
         """
         single = isinstance(texts, str)
         prefix = input_prefix(self.header.name, input_type)
-        items = [texts] if isinstance(texts, str) else list(texts)
+        items = text_list(texts)
         with self._residence.lease():
             context = self._residence.engine("embedding")
             tokens = embedding_tokens(
@@ -378,12 +383,7 @@ class Model:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # ---- showing -----------------------------------------------------------------------

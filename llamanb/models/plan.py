@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from llamanb.errors import OptionError
-from llamanb.settings import ContextSettings, WeightSettings
+from llamanb.settings import ContextSettings, WeightSettings, plain_number
 
 if TYPE_CHECKING:
     import os
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llamanb.models.preflight import FileIdentity, GgufHeader
     from llamanb.models.sources import ModelSource
 
-__all__ = ["LoadPlan", "LoadRequest", "read_bytes", "read_seconds"]
+__all__ = ["LoadPlan", "LoadRequest", "read_bytes", "read_count", "read_seconds"]
 
 NOT_YET = ("mmproj", "lora", "devices")
 MAX_NAME_LENGTH = 200
@@ -68,6 +68,7 @@ class LoadRequest:
         for option in NOT_YET:
             if options.pop(option, None) is not None:
                 raise OptionError(f"{option}= is not available yet; load without it")
+        options |= {name: plain_number(value) for name, value in options.items()}
         _check_kinds(options)
         n_seq_is_given = options["n_seq_max"] is not None
         if not n_seq_is_given:
@@ -161,10 +162,29 @@ def read_seconds(name: str, value: float | str | None) -> float | None:
     """
     if value is None:
         return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", str(value))
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", _written_out(value))
     if isinstance(value, bool) or match is None or float(match[1]) <= 0:
         raise OptionError(f"{name}={value!r} is not possible: give seconds, or such as '5m', '1h'")
     return float(match[1]) * TIME_UNITS[match[2] or "s"]
+
+
+def _written_out(value: object) -> str:
+    """Write a number without an exponent; anything else as ``str`` does."""
+    return f"{value:.9f}" if isinstance(value, float) else str(value)
+
+
+def read_count(name: str, count: int | None) -> int | None:
+    """Read a number of models, at least 1, or None.
+
+    Raises
+    ------
+    OptionError
+        If it is none.
+    """
+    count = plain_number(count)
+    if count is not None and (type(count) is not int or count < 1):
+        raise OptionError(f"{name}={count!r} is not possible: it must be at least 1, or None")
+    return count
 
 
 def read_bytes(name: str, value: float | str, whole: int) -> int:
@@ -175,10 +195,12 @@ def read_bytes(name: str, value: float | str, whole: int) -> int:
     OptionError
         If it is none of these.
     """
-    text = str(value).strip()
+    text = _written_out(value).strip()
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:(%)|([KMGT]?)(?:i?B)?)", text, re.IGNORECASE)
     if isinstance(value, bool) or match is None or float(match[1]) <= 0:
         raise OptionError(f"{name}={value!r} is not possible: give bytes, or such as '8GiB', '80%'")
     if match[2]:
+        if float(match[1]) > 100:
+            raise OptionError(f"{name}={value!r} is not possible: a share is at most 100%")
         return int(whole * float(match[1]) / 100)
     return int(float(match[1]) * SIZE_UNITS[match[3].upper()])

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llamanb.errors import ModelFileError, ModelNotFoundError
-from llamanb.models.gguf_checks import check_header, check_tensors, per_layer
+from llamanb.models.gguf_checks import (
+    check_header,
+    check_tensor_types,
+    check_tensors,
+    per_layer,
+)
 from llamanb.models.gguf_file import TENSOR_TYPES, GgufArray, UnreadableError, read_gguf
 from llamanb.models.hub_names import SHARD_NAME, part_names
 
@@ -30,6 +36,11 @@ WRONG_STARTS = (
     (b"{", "it is JSON, not a model"),
     (b"tjgg", "it is in the old GGJT format; convert the model again with a recent llama.cpp"),
     (b"lmgg", "it is in the old GGML format; convert the model again with a recent llama.cpp"),
+)
+SAFETENSORS = re.compile(rb".{8}\s*\{", re.DOTALL)
+CONVERT = (
+    "Get the model as GGUF (on the hub such repositories often end in -GGUF), or convert it "
+    "with llama.cpp's convert_hf_to_gguf.py."
 )
 DOWNLOAD_AGAIN = "Download or copy the file again, or choose another."
 
@@ -103,7 +114,7 @@ def _identity_of(path: Path, shards: Sequence[Path]) -> tuple[int, int, int, int
     except (FileNotFoundError, NotADirectoryError):
         raise ModelNotFoundError(_missing(path, shards)) from None
     except OSError as error:
-        raise _refusal(path, f"it cannot be read ({error.strerror})") from error
+        raise _refusal(path, f"it cannot be read ({error.strerror})") from None
     if not stat.S_ISREG(status.st_mode):
         raise _refusal(path, _not_a_file(path))
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
@@ -200,7 +211,7 @@ def _read(path: Path, *, is_first: bool) -> RawGguf:
     except UnreadableError as error:
         raise _refusal(path, str(error), DOWNLOAD_AGAIN) from None
     except OSError as error:
-        raise _refusal(path, f"it cannot be read ({error.strerror})") from error
+        raise _refusal(path, f"it cannot be read ({error.strerror})") from None
     return raw
 
 
@@ -209,6 +220,7 @@ def _check_weights(raw: RawGguf, file_bytes: int) -> None:
     if not raw.tensors and raw.metadata.get("split.count", 0) in (0, 1):
         raise UnreadableError("it holds a vocabulary or metadata only, no weights")
     check_tensors(raw, file_bytes)
+    check_tensor_types(raw)
 
 
 def _check_start(path: Path, start: bytes, file_bytes: int) -> None:
@@ -218,6 +230,8 @@ def _check_start(path: Path, start: bytes, file_bytes: int) -> None:
         if start.lstrip().startswith(magic):
             raise _refusal(path, f"it is not a GGUF file: {reason}")
     if not start.startswith(b"GGUF"):
+        if path.suffix == ".safetensors" or SAFETENSORS.match(start):
+            raise _refusal(path, "it is a safetensors file, not a GGUF file", CONVERT)
         raise _refusal(path, "it is not a GGUF file (it does not start with 'GGUF')")
     if file_bytes < MIN_FILE_BYTES:
         raise _refusal(path, "it is truncated inside its header", DOWNLOAD_AGAIN)

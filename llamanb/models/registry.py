@@ -6,6 +6,9 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llamanb.errors import ModelClosedError, UnknownModelError
+from llamanb.models.sources import suggest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,6 +33,16 @@ class Entry:
         """Whether its weights are in memory."""
         return self.residence.state in ("idle", "busy")
 
+    def seconds_left(self, ttl_s: float | None) -> float | None:
+        """Count the seconds until it may be evicted; None if it may not by time.
+
+        ``ttl_s`` holds for a model without a time to live of its own.
+        """
+        ttl_s = ttl_s if self.ttl_s is None else self.ttl_s
+        if ttl_s is None or self.is_pinned or not self.is_resident:
+            return None
+        return ttl_s if self.residence.leases else max(0.0, ttl_s - self.residence.idle_s)
+
 
 class Registry:
     """A table from name to entry; every method is quick and may be called anywhere."""
@@ -53,9 +66,58 @@ class Registry:
         with self._lock:
             return self._entries.get(name)
 
-    def holds(self, entry: Entry) -> bool:
-        """Whether this very entry is in the table."""
-        return self.get(entry.model.name) is entry
+    def wanted(self, name: str | Model) -> Entry:
+        """Give the entry of a name or of a model.
+
+        Raises
+        ------
+        UnknownModelError
+            If there is none; proposes a near name.
+        ModelClosedError
+            If the model was closed or unloaded.
+        """
+        if not isinstance(name, str) and hasattr(name, "path"):
+            return self._entry_of(name)
+        entry = self.get(name) if isinstance(name, str) else None
+        if entry is None:
+            names = self.names()
+            raise UnknownModelError(
+                f"no model is called {name!r}; {_hint(str(name), names)}",
+                name=str(name),
+                resident=names,
+            )
+        return entry
+
+    def _entry_of(self, model: Model) -> Entry:
+        entry = self.get(model.name)
+        if entry is None or entry.model is not model:
+            raise ModelClosedError(
+                f"model {model.name!r} was closed or unloaded; "
+                f"load it again: llamanb.load({model.path!r})"
+            )
+        return entry
+
+    def writer(self, name: str | None) -> Entry | None:
+        """Give the entry of that name, else the last one that can write, if there is one."""
+        writers = [entry for entry in self.entries() if not entry.model.is_embedding]
+        chosen = [entry for entry in writers if entry.model.name == name] or writers
+        return chosen[-1] if chosen else None
+
+    def idle_first(self, besides: Residence) -> list[Residence]:
+        """Give what may be evicted to make room, the longest unused first."""
+        idle = [
+            entry.residence
+            for entry in self.entries()
+            if entry.residence is not besides
+            and not entry.is_pinned
+            and entry.residence.state == "idle"
+        ]
+        return sorted(idle, key=lambda residence: residence.last_used)
+
+    def count_resident(self, besides: Residence) -> int:
+        """Count the models in memory, or being loaded, ``besides`` left out."""
+        others = (entry for entry in self.entries() if entry.residence is not besides)
+        return sum(entry.residence.state in ("idle", "busy", "loading") for entry in others)
 
     def remove(self, entry: Entry) -> None:
         """Take an entry out, if it is still in."""
@@ -104,3 +166,10 @@ class Registry:
             number += 1
             free = f"{name}-{number}"
         return free
+
+
+def _hint(name: str, names: list[str]) -> str:
+    if not names:
+        return "none is loaded; llamanb.load(...) loads one"
+    near = suggest(name, names)
+    return f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-import inspect
 import json
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from llamanb.engine.values import EngineRequest
 from llamanb.errors import GrammarError, OptionError
-from llamanb.settings import Constraint, SamplingSettings
+from llamanb.models.options import FURTHER_OPTIONS
+from llamanb.settings import Constraint, SamplingSettings, plain_number, refuse_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
     from llamanb.engine import Vocabulary
 
-__all__ = ["build_request", "read_constraint", "shows_options"]
+__all__ = ["build_request", "check_options", "message_list", "read_constraint", "token_ids"]
 
 NOT_YET = ("trigger_patterns", "trigger_tokens")
-FURTHER_OPTIONS = ("grammar", "json_schema", "regex", "preserved_tokens")
-F = TypeVar("F", bound="Callable[..., Any]")
+OPTIONS = (
+    *(field.name for field in fields(SamplingSettings)),
+    *FURTHER_OPTIONS,
+    *NOT_YET,
+    "affinity",
+)
+CHAT_HINT = "for chat messages use llamanb.reply(model, messages) or llamanb.Session(model)"
 
 
-def shows_options(function: F) -> F:
-    """Let ``help()`` and completion show every option that ``**options`` takes."""
-    signature = inspect.signature(function)
-    named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    defaults = {field.name: field.default for field in fields(SamplingSettings)}
-    options = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-        for name, default in {**defaults, **dict.fromkeys(FURTHER_OPTIONS)}.items()
-    ]
-    shown = signature.replace(parameters=[*named, *options])
-    function.__signature__ = shown  # type: ignore[attr-defined]  # inspect's own protocol
-    return function
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuse options that ``generate`` does not know.
+
+    Raises
+    ------
+    OptionError
+        Proposing the nearest that it knows.
+    """
+    if "stream" in options:
+        raise OptionError("stream= is not an option here; call stream() instead of generate()")
+    if "messages" in options:
+        raise OptionError(f"messages= is not an option here; {CHAT_HINT}")
+    refuse_unknown(options, OPTIONS)
 
 
 def build_request(
@@ -51,6 +58,7 @@ def build_request(
     OptionError, GrammarError
         Naming the option.
     """
+    check_options(options)
     for option in NOT_YET:
         if options.pop(option, None):
             raise OptionError(f"{option}= is not available yet; use grammar= without a trigger")
@@ -59,21 +67,29 @@ def build_request(
     constraint = read_constraint(
         **{name: options.pop(name, None) for name in ("grammar", "json_schema", "regex")}
     )
+    sampling = SamplingSettings.from_options(base, **options)
+    _check_biased(sampling, vocabulary.n_tokens)
     return EngineRequest(
         prompt_tokens=_prompt_tokens(vocabulary, prompt),
-        sampling=SamplingSettings.from_options(base, **options),
+        sampling=sampling,
         constraint=constraint,
         preserved_tokens=frozenset(_preserved(vocabulary, preserved)),
         affinity=affinity,
     )
 
 
+def _check_biased(sampling: SamplingSettings, n_tokens: int) -> None:
+    for token, _ in sampling.logit_bias:
+        if token >= n_tokens:
+            raise OptionError(
+                f"logit_bias: token {token} is not in the vocabulary (0 … {n_tokens - 1})"
+            )
+
+
 def _prompt_tokens(vocabulary: Vocabulary, prompt: str | Sequence[int]) -> tuple[int, ...]:
     """Give the ids; the text of control tokens in a prompt means those tokens."""
     if not isinstance(prompt, str):
-        if isinstance(prompt, bytes) or not hasattr(prompt, "__iter__"):
-            raise OptionError(f"a prompt is a str or token ids, not {type(prompt).__name__}")
-        return tuple(prompt)
+        return token_ids(prompt)
     tokens = vocabulary.tokenize(prompt, add_special=True, parse_special=True)
     # a rendered chat template often begins with the bos token that would be added again
     if len(tokens) > 1 and tokens[0] == tokens[1] == vocabulary.bos:
@@ -81,9 +97,53 @@ def _prompt_tokens(vocabulary: Vocabulary, prompt: str | Sequence[int]) -> tuple
     return tuple(tokens)
 
 
-def _preserved(vocabulary: Vocabulary, tokens: Iterable[int | str]) -> list[int]:
+def token_ids(tokens: Any, what: str = "a prompt") -> tuple[int, ...]:
+    """Give token ids as Python's numbers; the engine checks their values.
+
+    Raises
+    ------
+    OptionError
+        If they are no sequence, or look like something that belongs elsewhere.
+    """
+    if isinstance(tokens, str | bytes | Mapping) or not hasattr(tokens, "__iter__"):
+        kinds = "a str or token ids" if what == "a prompt" else "a list of token ids"
+        raise OptionError(f"{what} must be {kinds}, not {_kind(tokens)}")
+    ids = tuple(map(plain_number, tokens))
+    if ids and isinstance(ids[0], Mapping):
+        raise OptionError(f"a prompt must be a str or token ids, not a list of dict; {CHAT_HINT}")
+    if ids and isinstance(ids[0], str):
+        raise OptionError(
+            "a prompt must be a str or token ids, not a list of str; use generate_batch() for several"
+        )
+    return ids
+
+
+def message_list(messages: Any) -> list[Any]:
+    """Give chat messages as a list; the chat layer checks each of them.
+
+    Raises
+    ------
+    OptionError
+        If they are a str, a single message or nothing at all.
+    """
+    if isinstance(messages, str | bytes | Mapping) or not hasattr(messages, "__iter__"):
+        raise OptionError(
+            "messages must be a list such as [{'role': 'user', 'content': 'Hello'}], "
+            f"not {_kind(messages)}"
+        )
+    return list(messages)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else type(value).__name__
+
+
+def _preserved(vocabulary: Vocabulary, tokens: Any) -> list[int]:
+    listed = [tokens] if isinstance(tokens, str) else tokens
+    if not hasattr(listed, "__iter__"):
+        raise OptionError(f"preserved_tokens={tokens!r} is not possible: give token ids or texts")
     ids: list[int] = []
-    for token in tokens:
+    for token in map(plain_number, listed):
         if isinstance(token, str):
             parsed = vocabulary.tokenize(token, add_special=False, parse_special=True)
             ids.extend(parsed if len(parsed) == 1 else ())
@@ -132,4 +192,4 @@ def _schema_text(schema: Any) -> str:
     try:
         return json.dumps(json.loads(schema) if isinstance(schema, str) else schema)
     except (ValueError, TypeError, RecursionError) as error:
-        raise GrammarError(f"json_schema= is not JSON: {error}") from error
+        raise GrammarError(f"json_schema= is not JSON: {error}") from None

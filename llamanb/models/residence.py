@@ -96,11 +96,13 @@ class Residence:
 
     def __init__(
         self,
+        name: str,
         plan: LoadPlan,
         room: EngineRoom,
         admit: Admission,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.name = name
         self.plan, self._room, self._admit, self._clock = plan, room, admit, clock
         self._gate = threading.RLock()
         self._use = threading.Lock()
@@ -162,7 +164,7 @@ class Residence:
         with self._use:
             if self._is_closed:
                 raise ModelClosedError(
-                    f"model {self.plan.source.name!r} was closed or unloaded; "
+                    f"model {self.name!r} was closed or unloaded; "
                     f"load it again: llamanb.load({self.plan.header.path!r})"
                 )
             self._leases += 1
@@ -181,7 +183,7 @@ class Residence:
             self.open()
         hold = self._weights
         if hold is None or hold.value is None:
-            raise ModelClosedError("the model was unloaded meanwhile")
+            raise ModelClosedError(f"model {self.name!r} was unloaded meanwhile")
         return hold.value
 
     def engine(self, kind: Kind) -> Any:
@@ -236,8 +238,8 @@ class Residence:
             raise self._too_late(timeout_s)
         try:
             self._open_gated(kind or self.main_kind, deadline, progress=progress)
-        except TimeoutError as error:
-            raise self._too_late(timeout_s) from error
+        except TimeoutError:
+            raise self._too_late(timeout_s) from None
         finally:
             self._is_loading = False
             self._gate.release()
@@ -249,21 +251,22 @@ class Residence:
 
     def _too_late(self, timeout_s: float | None) -> ModelLoadTimeout:
         shown = timeout_s or 0.0
+        kept = "nothing was kept" if self._weights is None else "it stays in memory as it was"
         return ModelLoadTimeout(
-            f"loading {self.plan.header.path} took longer than {shown:g} s; nothing was kept, "
+            f"loading {self.plan.header.path} took longer than {shown:g} s; {kept}, "
             "try again with a larger timeout",
             timeout_s=shown,
         )
 
     def _open_gated(self, kind: Kind, deadline: float | None, *, progress: bool) -> None:
         if self._is_closed:
-            raise ModelClosedError(f"model {self.plan.source.name!r} was unloaded meanwhile")
+            raise ModelClosedError(f"model {self.name!r} was unloaded meanwhile")
         context = self.context(kind)
         if context is not None and _is_alive(context):
             return
         if kind == "text" and self.plan.is_embedding:
             raise OptionError(
-                f"{self.plan.source.name!r} is an embedding model: it cannot write text. "
+                f"{self.name!r} is an embedding model: it cannot write text. "
                 "Use embed(), or load a chat model."
             )
         self._is_loading = self._weights is None
@@ -280,7 +283,7 @@ class Residence:
     def _loader(self, deadline: float | None, *, progress: bool) -> Callable[[], LoadedModel]:
         def load() -> LoadedModel:
             plan = self.plan
-            with load_bar(plan.source.name, progress=progress) as show:
+            with load_bar(self.name, progress=progress) as show:
                 return self._room.load_weights(
                     plan.header.path,
                     plan.request.weights,
@@ -315,14 +318,18 @@ class Residence:
         finally:
             self._gate.release()
 
-    def reload(self, plan: LoadPlan) -> None:
+    def reload(self, plan: LoadPlan, *, seconds_left: float | None = None) -> None:
         """Give the memory back and follow another plan from the next use on.
 
         Raises
         ------
         ModelBusyError
             If a request runs.
+        ModelLoadTimeout
+            If there is no time left to load it again; it stays in memory.
         """
+        if seconds_left is not None and seconds_left <= 0:
+            raise self._too_late(plan.request.timeout_s)
         with self._gate:
             self._refuse_if_busy()
             _release(self._take_holds(only_if_idle=False))
@@ -348,7 +355,7 @@ class Residence:
     def _refuse_if_busy(self) -> None:
         if self._leases:
             raise ModelBusyError(
-                f"model {self.plan.source.name!r} is answering {self._leases} request(s); "
+                f"model {self.name!r} is answering {self._leases} request(s); "
                 "wait for them, cancel them, or use force=True"
             )
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import difflib
 import os
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llamanb.demo import DEMO_FILES, demo_path
 from llamanb.errors import ModelNotFoundError, OptionError
 from llamanb.models import hub, local
 from llamanb.models.hub_names import SHARD_NAME, HubSpec, parse_hub_spec
@@ -22,9 +23,8 @@ from llamanb.models.preflight import shard_paths
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["BUNDLED", "ModelSource", "bundled_path", "resolve", "suggest"]
+__all__ = ["ModelSource", "resolve", "suggest"]
 
-BUNDLED = {"demo": "llamanb-demo.gguf", "demo-embed": "llamanb-demo-embed.gguf"}
 MAX_SPEC_LENGTH = 4096
 
 
@@ -62,8 +62,8 @@ def resolve(
     text = (aliases or {}).get(text, text)
     if _is_file(text) or isinstance(spec, Path):
         return _from_path(text)
-    if text in BUNDLED:
-        return _bundled(text)
+    if text in DEMO_FILES:
+        return ModelSource(path=demo_path(text), name=text, is_toy=True)
     hub_spec = parse_hub_spec(text)
     if hub_spec is not None:
         return _from_hub(hub_spec, revision, token, progress=progress)
@@ -111,9 +111,17 @@ def _from_path(text: str) -> ModelSource:
 def _describe(path: Path) -> ModelSource:
     first = shard_paths(path)[0]
     match = SHARD_NAME.match(first.name)
-    bundled = {name for name in BUNDLED if first == bundled_path(name)}
-    name = bundled.pop() if bundled else (match["stem"] if match else first.stem)
-    return ModelSource(path=first, name=name, is_toy=name in BUNDLED and path == first)
+    toy = _toy_name(first) if path == first else None
+    name = toy or (match["stem"] if match else first.stem)
+    return ModelSource(path=first, name=name, is_toy=toy is not None)
+
+
+def _toy_name(path: Path) -> str | None:
+    for name in DEMO_FILES:
+        with suppress(ModelNotFoundError):  # an installation without them
+            if path == demo_path(name):
+                return name
+    return None
 
 
 def _near_files(path: Path) -> str:
@@ -131,20 +139,6 @@ def suggest(name: str, known: Iterable[str]) -> list[str]:
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     near = suggest(name, known)
     return f". Did you mean {' or '.join(map(repr, near))}?" if near else ""
-
-
-def bundled_path(name: str) -> Path:
-    """Give the file of a bundled model."""
-    return Path(str(files("llamanb") / "demo" / BUNDLED[name]))
-
-
-def _bundled(name: str) -> ModelSource:
-    path = bundled_path(name)
-    if not path.exists():
-        raise ModelNotFoundError(
-            f"the bundled model {name!r} is missing: {path}; reinstall llamanb"
-        )
-    return ModelSource(path=path, name=name, is_toy=True)
 
 
 def _from_hub(
@@ -166,7 +160,9 @@ def _from_name(text: str, aliases: Mapping[str, str]) -> ModelSource:
     found = local.find_by_name(text)
     if found is not None:
         return _describe(found)
-    known = [*aliases, *BUNDLED, *(item.name for item in local.search())]
+    if _expand(text).is_dir():
+        return _from_path(text)
+    known = [*aliases, *DEMO_FILES, *(item.name for item in local.search())]
     raise ModelNotFoundError(
         f"model file not found: {text}{_did_you_mean(text, known) or '.'} "
         "Give a path, 'demo', or a hub model such as 'org/repo:Q4_K_M'."

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["ModelRow", "ModelTable", "html_of", "row_of"]
 
 HEADINGS = (
-    "name", "path", "size", "memory", "contexts", "refs", "state", "idle", "ttl", "pinned", "tok/s",
+    "name", "size", "memory", "contexts", "refs", "state", "idle", "ttl", "tok/s", "file",
 )  # fmt: skip
 CELL = "text-align:left;padding:2px 8px"
+NARROW = "text-align:left;padding:2px 5px;white-space:nowrap"
+MOST_COLUMNS = 100
+LEAST_PATH, MOST_PATH = 20, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +52,22 @@ class ModelRow:
     is_default: bool
 
     def cells(self) -> tuple[str, ...]:
-        """Give the row as readable texts, in the order of the table's headings."""
-        contexts = f"{self.contexts} ({self.n_ctx} tokens)" if self.n_ctx else str(self.contexts)
+        """Give the row as readable texts, in the order of the table's headings.
+
+        ``contexts`` shows the tokens per sequence too; a pinned model has no time to live.
+        """
+        contexts = f"{self.contexts} ({self.n_ctx:,})" if self.n_ctx else str(self.contexts)
         return (
             f"{self.name}{' (toy)' if self.is_toy else ''}{' *' if self.is_default else ''}",
-            self.path,
             readable_bytes(self.size_bytes),
             readable_bytes(self.memory_bytes) if self.memory_bytes else "-",
             contexts,
             str(self.refs),
             self.state,
             _readable_time(self.idle_s),
-            _readable_time(self.ttl_s),
-            "yes" if self.is_pinned else "",
+            "pinned" if self.is_pinned else _readable_time(self.ttl_s),
             f"{self.tokens_per_s:.1f}" if self.tokens_per_s else "-",
+            self.path,
         )
 
 
@@ -138,6 +143,10 @@ class ModelTable(tuple[ModelRow, ...]):
             return "no models; llamanb.load(...) loads one"
         lines = [HEADINGS, *(row.cells() for row in self)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        room = MOST_COLUMNS - sum(widths[:-1]) - 2 * (len(widths) - 1)
+        room = max(LEAST_PATH, room)
+        lines = [(*line[:-1], _end_of(line[-1], room)) for line in lines]
+        widths[-1] = room
         return "\n".join(
             "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
             for line in lines
@@ -146,10 +155,22 @@ class ModelTable(tuple[ModelRow, ...]):
     def _repr_html_(self) -> str:
         if not self:
             return "<i>no models; <code>llamanb.load(…)</code> loads one</i>"
-        head = "".join(f'<th style="{CELL}">{heading}</th>' for heading in HEADINGS)
+        head = "".join(f'<th style="{NARROW}">{heading}</th>' for heading in HEADINGS)
         body = "".join(f"<tr>{_html_cells(row)}</tr>" for row in self)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _html_cells(row: ModelRow) -> str:
-    return "".join(f'<td style="{CELL}">{html.escape(text)}</td>' for text in row.cells())
+    *cells, path = row.cells()
+    shown = "".join(f'<td style="{NARROW}">{html.escape(text)}</td>' for text in cells)
+    end, whole = html.escape(_end_of(path, MOST_PATH)), html.escape(path)
+    return f'{shown}<td style="{NARROW}" title="{whole}">{end}</td>'
+
+
+def _end_of(path: str, length: int) -> str:
+    """Give the end of a long path, from a folder's name on if that is possible."""
+    if len(path) <= length:
+        return path
+    end = path[-(length - 1) :]
+    cut = end.find("/")
+    return "…" + (end if cut < 0 else end[cut:])

@@ -51,7 +51,8 @@ def send_question(question: Question, output: Output) -> Asked:
     thinking = {} if question.think is None else {"enable_thinking": question.think}
     options = {**question.sampling, **thinking}
     stream = question.chat.stream(question.text, question.cell_id, options)
-    return Asked(question=question, source=stream, output=output, stream=stream)
+    turn = f"chat {question.chat.name}, turn {question.chat.n_turns}"
+    return Asked(question=question, source=stream, output=output, stream=stream, turn=turn)
 
 
 def _send_raw(question: Question, output: Output) -> Asked:
@@ -79,17 +80,22 @@ class _RawEvents:
 
 @dataclass(slots=True, kw_only=True)
 class Asked:
-    """A question on its way. Stages: sent → followed → ``conclude`` gives the reply."""
+    """A question on its way. Stages: sent → followed → ``conclude`` gives the reply.
+
+    ``turn`` says where in which chat it was asked, ``""`` outside a chat.
+    """
 
     question: Question
     source: EventSource
     output: Output
+    turn: str = ""
     stream: ReplyStream | None = None
     raw_generation: Generation | None = None
     transcript: Transcript = field(init=False)
 
     def __post_init__(self) -> None:
-        self.transcript = Transcript(lambda: len(self.generation.tokens))
+        n_prompt_tokens = len(self.generation.request.prompt_tokens)
+        self.transcript = Transcript(lambda: len(self.generation.tokens), n_prompt_tokens)
 
     @property
     def generation(self) -> Generation:
@@ -143,7 +149,10 @@ class Asked:
             built=self._prompt(),
             messages=self._messages(),
             footer=footer_line(
-                record, _label(self.question.model), with_speed=self.output.shows_speed
+                record,
+                _label(self.question.model),
+                self.turn,
+                with_speed=self.output.shows_speed,
             ),
             _format=self.question.style,
             _shown_in=current_cell(),
@@ -177,21 +186,24 @@ def _label(model: Model) -> str:
     return f"{model.name} (toy)" if model.is_toy else model.name
 
 
-def footer_line(record: FinalRecord, model: str, *, with_speed: bool = True) -> str:
-    """Give the line below a reply: tokens, speed, reuse and model.
+def footer_line(record: FinalRecord, model: str, turn: str = "", *, with_speed: bool = True) -> str:
+    """Give the line below a reply: tokens, speed, reuse, model, and the turn of the chat.
 
     Without speed and reuse it is the same in every run.
     """
     usage = record.usage
     count = f"{usage.completion_tokens} token{'s' * (usage.completion_tokens != 1)}"
     speed = record.timings.tokens_per_s if with_speed else 0.0
+    # a few tokens of the template's head are always reused; they say nothing
+    is_reuse = usage.cached_tokens >= usage.prompt_tokens / 4 and usage.cached_tokens > 0
     facts = [
         f"stopped after {count}" if record.finish_reason == "cancelled" else count,
         "cut at the token limit" if record.finish_reason == "length" else "",
         f"{speed:,.0f} tok/s" if speed else "",
         f"{usage.cached_tokens} of {usage.prompt_tokens} prompt tokens reused"
-        if usage.cached_tokens and with_speed
+        if is_reuse and with_speed
         else "",
         model,
+        turn,
     ]
     return " · ".join(filter(None, facts))

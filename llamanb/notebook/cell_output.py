@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.display import display, update_display
 
-from llamanb.notebook.clean_text import clean_delta
+from llamanb.notebook.clean_text import clean_delta, clean_text
 from llamanb.notebook.reply_view import growing_bundle, reply_bundle
 from llamanb.notebook.throttle import Throttle
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from llamanb.notebook.transcript import Transcript
 
 __all__ = ["CellOutput", "FinalOutput", "Output", "SilentOutput", "TextOutput"]
+
+LONGEST_TAIL = 80
 
 
 class Output(Protocol):
@@ -85,7 +87,7 @@ class CellOutput:
         self._style = style
         self._display_id = ""
         self._throttle = Throttle()
-        self._drawn = -1
+        self._drawn = (0, 0)
         self.shows_speed = True
 
     @property
@@ -101,15 +103,17 @@ class CellOutput:
 
     def draw(self, transcript: Transcript) -> None:
         """Redraw if something is new and a redraw is due."""
-        if transcript.version == self._drawn or self._throttle.remaining_s > 0:
+        state = (transcript.version, transcript.waited_s)
+        if state == self._drawn or self._throttle.remaining_s > 0:
             return
-        self._drawn = transcript.version
+        self._drawn = state
         with self._throttle.measured():
             bundle = growing_bundle(
                 transcript.text,
                 reasoning=transcript.reasoning,
                 thinking=thinking_line(transcript),
                 style=self._style,
+                waiting=waiting_line(transcript),
             )
             update_display(bundle, display_id=self._display_id, raw=True)
 
@@ -170,11 +174,23 @@ def _clean(pieces: list[str]) -> str:
 
 
 def thinking_line(transcript: Transcript, *, with_speed: bool = True) -> str:
-    """Give the heading of the folded reasoning."""
+    """Give the heading of the folded reasoning, with the last words while it grows.
+
+    A redraw closes the fold, so it could not be read before its end otherwise.
+    """
     if transcript.is_thinking:
-        return f"Thinking… {transcript.count_tokens()} tokens"
+        tail = " ".join(clean_text(transcript.reasoning[-LONGEST_TAIL:]).split())
+        return f"Thinking… {transcript.count_tokens()} tokens · …{tail}"
     seconds = f" for {transcript.reasoning_s:.1f} s" if with_speed else ""
     return f"Thought{seconds} · {transcript.reasoning_tokens} tokens"
+
+
+def waiting_line(transcript: Transcript) -> str:
+    """Give what stands in the cell until there is text; a long prompt takes its time."""
+    if not transcript.waited_s:
+        return "…"
+    n_tokens = f"{transcript.n_prompt_tokens:,} prompt tokens"
+    return f"… waiting for the first word · {n_tokens} · {transcript.waited_s} s"
 
 
 def final_bundle(

@@ -35,6 +35,11 @@ class NamedChat:
         """The messages so far without the system prompt, OpenAI's dictionaries."""
         return self.session.messages
 
+    @property
+    def n_turns(self) -> int:
+        """How many questions have been asked."""
+        return sum(message["role"] == "user" for message in self.messages)
+
     def stream(self, text: str, cell_id: str | None, options: dict[str, Any]) -> ReplyStream:
         """Ask ``text`` and give the reply on its way.
 

@@ -1,120 +1,125 @@
-"""Complete ``%llama`` lines from the option table: commands, options, names, files."""
+"""Complete ``%llama`` lines from the option table, and prompts not at all.
+
+A prompt is prose: Python names would only be in the way there, and collecting them
+takes Jedi seconds the first time. ``{{expression}}`` inside a prompt is Python.
+"""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
-from IPython.core.completer import SimpleCompletion, context_matcher
+from IPython.core.completer import SimpleCompletion, context_matcher, provisionalcompleter
 
-from llamanb.notebook.options import CELL, COMMANDS
-from llamanb.settings import SamplingSettings
+from llamanb.notebook.candidates import completions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from IPython.core.completer import CompletionContext, SimpleMatcherResult
+    from IPython.core.completer import CompletionContext, IPCompleter, SimpleMatcherResult
 
-    from llamanb.notebook.options import Command, Option, Source
+__all__ = ["make_matcher", "open_expression", "place_of"]
 
-__all__ = ["completions", "make_matcher"]
-
-_LINE = re.compile(r"(?:^|=)\s*(?P<magic>%%?)llama\s+(?P<rest>.*)$", re.DOTALL)
-MOST_FILES = 200
+_LINE = re.compile(r"(?:^|=)\s*%llama\s+(?P<rest>.*)$", re.DOTALL)
+_CELL_LINE = re.compile(r"%%llama(?:\s+(?P<rest>.*))?$", re.DOTALL)
 
 
 def make_matcher(
-    names: Callable[[str], Iterable[str]],
+    completer: IPCompleter, names: Callable[[str], Iterable[str]]
 ) -> Callable[[CompletionContext], SimpleMatcherResult]:
-    """Give the matcher for ``shell.Completer.custom_matchers``.
+    """Give the matcher for ``completer.custom_matchers``.
 
     Parameters
     ----------
+    completer : completes the expressions inside ``{{ }}``.
     names : gives the names of ``"models"`` or ``"chats"`` that there are.
     """
 
     @context_matcher()
     def llama_matcher(context: CompletionContext) -> SimpleMatcherResult:
-        line = context.line_with_cursor[: context.cursor_position]
-        found = _LINE.search(line)
-        if found is None or (found["magic"] == "%%" and context.cursor_line > 0):
+        lines = context.full_text.split("\n")[: context.cursor_line + 1]
+        lines[-1] = lines[-1][: context.cursor_position]
+        place = place_of(lines)
+        if place is None:
             return {"completions": []}
-        fragment = re.split(r"[\s=]", found["rest"])[-1]
-        candidates = completions(found["rest"], names, is_cell=found["magic"] == "%%")
-        return {
-            "completions": [SimpleCompletion(text=text, type="param") for text in candidates],
-            "suppress": True,
-            "matched_fragment": fragment,
-        }
+        kind, text = place
+        expression = open_expression(text)
+        if expression is not None:
+            return _python_completions(completer, expression)
+        if kind == "prompt":
+            return _only([], "")
+        fragment = re.split(r"[\s=]", text)[-1]
+        found = completions(text, names, is_cell=kind == "cell line")
+        return _only([SimpleCompletion(text=text, type="param") for text in found], fragment)
 
     return llama_matcher  # type: ignore[no-any-return]  # IPython's decorator is untyped
 
 
-def completions(rest: str, names: Callable[[str], Iterable[str]], *, is_cell: bool) -> list[str]:
-    """Give what may stand at the end of ``rest``, the line after ``%llama``."""
-    *before, fragment = rest.split() if rest and not rest[-1].isspace() else [*rest.split(), ""]
-    if not is_cell and not before:
-        return _starting(fragment, COMMANDS)
-    command = CELL if is_cell else COMMANDS.get(before[0])
-    if command is None:
-        return []
-    option_name, assigned, value = fragment.rpartition("=")
-    option = _option(option_name if assigned else (before[-1] if before else ""), command)
-    if option is not None and option.kind != "switch":
-        return _values(option.completes, value or fragment, names, option.choices)
-    if fragment.startswith("-"):
-        return _starting(fragment, (s for o in command.options for s in o.spellings))
-    return _operands(command, fragment, names)
+def place_of(lines: list[str]) -> tuple[str, str] | None:
+    r"""Give where the cursor, at the end of ``lines``, is: a kind and the text up to it.
+
+    The kind is ``"line"`` (after ``%llama``), ``"cell line"`` (after ``%%llama``) or
+    ``"prompt"``; None is anywhere else. Cell magics may stand above each other.
+
+    Examples
+    --------
+    >>> place_of(["%%time", "%%llama --te"])
+    ('cell line', '--te')
+    """
+    for number, line in enumerate(lines):
+        if found := _CELL_LINE.match(line):
+            if below := lines[number + 1 :]:
+                return "prompt", "\n".join(below)
+            return None if found["rest"] is None else ("cell line", found["rest"])
+        if not line.startswith("%%"):
+            break
+    found = _LINE.search(lines[-1])
+    return ("line", found["rest"]) if found else None
 
 
-def _operands(command: Command, fragment: str, names: Callable[[str], Iterable[str]]) -> list[str]:
-    found = _values(command.completes, fragment, names, ())
-    if command.name == "load":
-        found = [*_starting(fragment, ("demo", "demo-embed")), *found]
-    if fragment or command.takes_text:
-        return found
-    return [*found, *(f"--{option.name}" for option in command.options)]
+def open_expression(text: str) -> str | None:
+    """Give what stands after the last ``{{`` that no ``}}`` closes, None without one.
+
+    Examples
+    --------
+    >>> open_expression("{{a}} and {{len(b")
+    'len(b'
+    """
+    before, opener, expression = text.rpartition("{{")
+    is_open = bool(opener) and "}}" not in expression and not before.endswith("\\")
+    return expression.lstrip() if is_open else None
 
 
-def _option(word: str, command: Command) -> Option | None:
-    return next((option for option in command.options if word in option.spellings), None)
+def _python_completions(completer: IPCompleter, expression: str) -> SimpleMatcherResult:
+    with provisionalcompleter(), _without_jedi(completer):
+        found = list(completer.completions(expression, len(expression)))
+    start = found[0].start if found else len(expression)
+    kept = [c for c in found if c.start == start and not c.text.startswith("%")]
+    return _only([SimpleCompletion(text=c.text, type=c.type) for c in kept], expression[start:])
 
 
-def _values(
-    source: Source,
-    fragment: str,
-    names: Callable[[str], Iterable[str]],
-    choices: Iterable[str],
-) -> list[str]:
-    match source:
-        case "models" | "chats":
-            return _starting(fragment, names(source))
-        case "files":
-            return _files(fragment)
-        case "commands":
-            return _starting(fragment, COMMANDS)
-        case "settings":
-            return _starting(fragment, (f"{name}=" for name in SamplingSettings.__slots__))
-    return _starting(fragment, choices)
-
-
-def _starting(fragment: str, candidates: Iterable[str]) -> list[str]:
-    return [text for text in dict.fromkeys(candidates) if text.startswith(fragment)]
-
-
-def _files(fragment: str) -> list[str]:
-    """Give the folders and GGUF files that begin with ``fragment``, as it is written."""
-    written, _, start = fragment.rpartition("/")
-    prefix = f"{written}/" if "/" in fragment else ""
+@contextmanager
+def _without_jedi(completer: IPCompleter) -> Iterator[None]:
+    before = completer.use_jedi
+    completer.use_jedi = False
     try:
-        entries = sorted(Path(prefix or ".").expanduser().iterdir())[: MOST_FILES * 10]
-    except (OSError, RuntimeError, ValueError):
-        return []
-    wanted = [entry for entry in entries if entry.name.startswith(start) and _is_offered(entry)]
-    return [prefix + entry.name + "/" * entry.is_dir() for entry in wanted[:MOST_FILES]]
+        yield
+    finally:
+        completer.use_jedi = before
 
 
-def _is_offered(entry: Path) -> bool:
-    is_plain = not entry.name.startswith(".") and " " not in entry.name
-    return is_plain and (entry.suffix in (".gguf", ".jinja") or entry.is_dir())
+class _Nothing:
+    """No completions, yet not empty: IPython lets no empty result suppress the others."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[SimpleCompletion]:
+        return iter(())
+
+
+def _only(found: list[SimpleCompletion], fragment: str) -> SimpleMatcherResult:
+    """Give a result beside which no other matcher is asked."""
+    shown = found or cast("list[SimpleCompletion]", _Nothing())
+    return {"completions": shown, "suppress": True, "matched_fragment": fragment}

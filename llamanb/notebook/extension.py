@@ -68,7 +68,7 @@ def _add_hooks(shell: InteractiveShell, magics: Any) -> None:
         (shell.input_transformer_manager.token_transformers, AskQuestion),
     ]
     if shell.Completer is not None:
-        hooks.append((shell.Completer.custom_matchers, make_matcher(magics.names)))
+        hooks.append((shell.Completer.custom_matchers, make_matcher(shell.Completer, magics.names)))
     for listeners, hook in hooks:
         listeners.append(hook)
     shell.__dict__[_HOOKS] = hooks

@@ -2,7 +2,7 @@
 
 ``%%llama`` at the top of a kernel's cell is awaited: widgets keep answering while
 it streams, and an interrupt keeps the text. ``%llama ask …?`` ends with a question
-mark, which IPython would take for a request for help.
+mark, which IPython would take for a request for help on its last word.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["AWAITED_MAGIC", "AskQuestion", "make_cell_rule"]
+__all__ = ["AskQuestion", "make_cell_rule"]
 
-AWAITED_MAGIC = "_llama_awaited"
-_CALL = "get_ipython().run_cell_magic('llama',"
+_CALL = "get_ipython().run_cell_magic('llama', "
+_AWAITED = "await get_ipython().magics_manager.registry['LlamaMagics'].answer_cell("
 _EMPTY_BODY = ", '')"
-_ASK = re.compile(r"(?P<target>.*?=\s*)?%llama[ \t]+(?P<line>ask[ \t]+\S.*\?)\s*$", re.DOTALL)
+_ASK = re.compile(r"(?P<target>.*?=\s*)?%llama[ \t]+(?P<line>\S.*\?)\s*$", re.DOTALL)
 
 
 def make_cell_rule(shell: InteractiveShell) -> Callable[[list[str]], list[str]]:
@@ -39,8 +39,7 @@ def make_cell_rule(shell: InteractiveShell) -> Callable[[list[str]], list[str]]:
             return lines
         if lines[0].rstrip().endswith(_EMPTY_BODY):
             return lines  # IPython's own message then names %%llama
-        call = lines[0].replace("'llama'", repr(AWAITED_MAGIC), 1)
-        return [f"await {call}", *lines[1:]]
+        return [_AWAITED + lines[0].removeprefix(_CALL), *lines[1:]]
 
     return await_llama
 
@@ -60,7 +59,11 @@ def _inside_user_code() -> bool:
 
 
 class AskQuestion(TokenTransformBase):
-    """Keep ``%llama ask Why?`` a question; must come before IPython's help rule."""
+    """Keep ``%llama ask Why?`` a question; must come before IPython's help rule.
+
+    ``%llama What is R?``, without ``ask``, goes the same way and is told what it lacks;
+    ``%llama load?`` shows the help of ``load``.
+    """
 
     priority = 1
 
@@ -70,7 +73,7 @@ class AskQuestion(TokenTransformBase):
 
     @classmethod
     def find(cls, tokens_by_line: list[list[Any]]) -> Self | None:
-        """Find the first line ``%llama ask …?``, alone or as a value."""
+        """Find the first line ``%llama … …?``, alone or as a value."""
         for tokens in tokens_by_line:
             if len(tokens) > 2 and tokens[-2].string == "?" and _ASK.fullmatch(_source(tokens)):
                 return cls(_first(tokens).start, tokens[-2].start[0] - 1)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, cell_magic, line_cell_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Enum
 
-from llamanb.notebook.input_rules import AWAITED_MAGIC
 from llamanb.notebook.manual import overview
 
 if TYPE_CHECKING:
@@ -41,10 +40,12 @@ class LlamaMagics(Magics):
 
     llama.__doc__ = overview()
 
-    @no_var_expand
-    @cell_magic(AWAITED_MAGIC)  # type: ignore[arg-type]  # typed for plain functions only
-    async def _llama_awaited(self, line: str, cell: str) -> object:
-        """Run ``%%llama`` without blocking the event loop; input rules call it."""
+    async def answer_cell(self, line: str, cell: str) -> object:
+        """Run ``%%llama`` without blocking the event loop.
+
+        No magic of its own, so that ``%lsmagic`` does not list it; ``input_rules``
+        makes cells call it.
+        """
         return await self._runner().run_cell_async(line, cell)
 
     def names(self, kind: str) -> list[str]:

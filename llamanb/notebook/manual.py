@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from llamanb.notebook.options import CELL, COMMANDS
@@ -11,11 +12,13 @@ if TYPE_CHECKING:
 
 __all__ = ["command_help", "docs_page", "overview"]
 
+WIDEST_LINE = 100
+WIDEST_LEFT = 32
+
 
 def overview() -> str:
     """Give the help of ``%llama`` and ``%%llama`` as plain text."""
-    width = max(len(_usage(command)) for command in COMMANDS.values())
-    lines = [f"  {_usage(command):<{width}}  {command.about}" for command in COMMANDS.values()]
+    lines = _columns([(_usage(command), command.about) for command in COMMANDS.values()])
     return "\n".join(
         [
             "Talk to a language model that lives in this kernel.",
@@ -30,6 +33,9 @@ def overview() -> str:
             *_option_lines(CELL.options),
             "",
             "In a prompt {{expression}} puts in the value of a Python expression.",
+            "Cells without -c go on with the chat 'main': the model sees its earlier turns, and the line",
+            "below a reply says which turn it is. %%llama --new starts anew; -c NAME is another chat.",
+            "Running a cell again replaces its own turn and forgets the later ones.",
         ]
     )
 
@@ -77,5 +83,19 @@ def _usage(command: Command) -> str:
 
 
 def _option_lines(options: tuple[Option, ...]) -> list[str]:
-    width = max(len(option.usage) for option in options)
-    return [f"  {option.usage:<{width}}  {option.about}" for option in options]
+    return _columns([(option.usage, option.about) for option in options])
+
+
+def _columns(rows: list[tuple[str, str]]) -> list[str]:
+    """Give the rows as two columns; what does not fit left pushes its text a line down."""
+    width = max(len(left) for left, _ in rows if len(left) <= WIDEST_LEFT)
+    indent = " " * (width + 4)
+    lines: list[str] = []
+    for left, right in rows:
+        text = wrap(right, WIDEST_LINE - len(indent))
+        if len(left) > width:
+            lines.append(f"  {left}")
+        else:
+            lines.append(f"  {left:<{width}}  {text.pop(0)}")
+        lines += [indent + line for line in text]
+    return lines

@@ -91,7 +91,7 @@ _WHO = (
         "chat",
         "chat",
         "NAME",
-        "the named chat to go on with",
+        "the chat to go on with; without it that is main",
         "notes",
         short="c",
         completes="chats",
@@ -99,7 +99,7 @@ _WHO = (
     _text(
         "system", "system", "TEXT", "the system prompt of the chat", '"Answer briefly."', short="s"
     ),
-    _switch("new", "new", "start the chat anew first"),
+    _switch("new", "new", "forget the chat first: the reply is its first turn"),
 )
 _SAMPLING = (
     _number("temp", "temperature", "randomness; 0 always takes the likeliest token", "0.2"),

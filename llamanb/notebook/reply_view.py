@@ -44,11 +44,17 @@ def reply_bundle(
 
 
 def growing_bundle(
-    text: str, *, reasoning: str, thinking: str, style: str = "md"
+    text: str, *, reasoning: str, thinking: str, style: str = "md", waiting: str = "…"
 ) -> dict[str, str]:
-    """Give the display data of a reply that still grows; ``thinking`` heads the fold."""
+    """Give the display data of a reply that still grows.
+
+    Parameters
+    ----------
+    thinking : the heading of the fold.
+    waiting : what stands there while there is no text.
+    """
     text = clean_text(text)
-    body = _body(text, style) if text else f'<p style="{_MUTED}">…</p>'
+    body = _body(text, style) if text else f'<p style="{_MUTED}">{escape(waiting)}</p>'
     return {"text/html": _page(body, _fold(reasoning, thinking)), "text/plain": text or "…"}
 
 
@@ -72,7 +78,7 @@ def first_json(text: str) -> Any:
 
 
 def _page(body: str, fold: str, footer: str = "", error: str = "") -> str:
-    below = f'<div style="{_MUTED}">{escape(footer)}</div>' if footer else ""
+    below = f'<div style="{_MUTED};margin-top:4px">{escape(footer)}</div>' if footer else ""
     failed = f'<div style="{_FAILED}">{escape(error)}</div>' if error else ""
     return f'<div class="llamanb-reply">{fold}{body}{failed}{below}</div>'
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
+from difflib import get_close_matches
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from llamanb.errors import LlamanbError
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Runner"]
 
+CLOSE = 0.7
+LONGEST_EXAMPLE = 60
+
 
 class Runner:
     """Runs the magics of one shell.
@@ -48,8 +53,10 @@ class Runner:
         """Carry out one ``%llama`` line and give what the cell shows."""
         with _plain_errors():
             name, _, rest = line.strip().partition(" ")
+            if name.endswith("?") and name.rstrip("?") in COMMANDS and not rest:
+                name, rest = "help", name.rstrip("?")
             if name and name not in COMMANDS:
-                raise unknown("command", name, COMMANDS, example=f"%llama ask {line.strip()}"[:60])
+                raise _unknown_command(name, rest)
             command = COMMANDS[name or "status"]
             arguments = parse_line(rest, command)
             if command.name == "ask":
@@ -101,6 +108,19 @@ class Runner:
         if asked.transcript.interrupted and self._raises_interrupts:
             raise KeyboardInterrupt
         return reply
+
+
+def _unknown_command(name: str, rest: str) -> UsageError:
+    """Propose the command that was meant; a sentence was meant for ``ask``."""
+    if near := get_close_matches(name, COMMANDS, n=1, cutoff=CLOSE):
+        return unknown("command", name, COMMANDS, example=f"%llama {near[0]} {rest}".rstrip())
+    if not rest:
+        return unknown("command", name, COMMANDS, example="%llama help")
+    question = shorten(f"{name} {rest}", LONGEST_EXAMPLE, placeholder=" …")
+    return UsageError(
+        f"unknown command {name!r}; to ask the model: %llama ask {question}"
+        " (%llama help lists all commands)"
+    )
 
 
 def _cell_arguments(line: str, cell: str) -> Arguments:

@@ -1,4 +1,4 @@
-"""JupyterLab and Chromium for the browser tests; skipped with the reason where missing."""
+"""Jupyter and Chromium for the browser tests; skipped with the reason where missing."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from tests.browser.jupyter_server import JupyterServer
+    from tests.browser.jupyter_server import JupyterServer, Program
     from tests.browser.notebook_page import NotebookPage
 
 
-def _missing() -> str | None:
+def _missing(program: Program) -> str | None:
     from tests.browser.notebook_page import chromium_path
 
-    for package in ("jupyterlab", "playwright"):
+    for package in (program, "playwright"):
         if find_spec(package) is None:
             return f"the Python package {package} is not installed (pip install -e '.[test]')"
     if chromium_path() is None:
@@ -30,16 +30,22 @@ def _missing() -> str | None:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterServer]:
-    """Give a running JupyterLab."""
-    reason = _missing()
+def program() -> Program:
+    """Give the front end to test; a module for another one has a fixture of its own."""
+    return "jupyterlab"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Iterator[JupyterServer]:
+    """Give a running JupyterLab, or Notebook 7."""
+    reason = _missing(program)
     if reason and os.environ.get("LLAMANB_REQUIRE_BROWSER") == "1":
         pytest.fail(f"LLAMANB_REQUIRE_BROWSER=1, but {reason}")
     if reason:
         pytest.skip(reason)
     from tests.browser.jupyter_server import JupyterServer
 
-    with JupyterServer(tmp_path_factory.mktemp("lab")) as server:
+    with JupyterServer(tmp_path_factory.mktemp("lab"), program=program) as server:
         yield server
 
 
@@ -69,5 +75,5 @@ def notebook_page(browser: Browser, lab: JupyterServer) -> Iterator[NotebookPage
 
 @pytest.fixture
 def lab_root(lab: JupyterServer) -> Path:
-    """Give the folder whose notebooks JupyterLab shows."""
+    """Give the folder whose notebooks the server shows."""
     return lab.root

@@ -1,4 +1,4 @@
-"""A JupyterLab server of our own: free port, no token, all its folders below one."""
+"""A Jupyter server of our own: free port, no token, all its folders below one."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Literal, Self
 
 from tests.support.kernels import isolated_environment
 
-__all__ = ["JupyterServer"]
+__all__ = ["JupyterServer", "Program"]
+
+Program = Literal["jupyterlab", "notebook"]
 
 READY_TIMEOUT_S = 90.0
 SHUTDOWN_TIMEOUT_S = 20.0
@@ -24,13 +26,21 @@ QUIET_PAGE = {
 class JupyterServer:
     """One server process: start (``with``), use ``url`` and ``root``, stop.
 
+    ``program`` is JupyterLab or Notebook 7, whose pages differ in their address.
+
     Attributes
     ----------
     root : the folder whose notebooks it shows.
     url : where it answers, without a trailing slash.
     """
 
-    def __init__(self, folder: Path, extra_environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        extra_environment: dict[str, str] | None = None,
+        program: Program = "jupyterlab",
+    ) -> None:
+        self._program = program
         self.root = folder / "notebooks"
         self.root.mkdir(parents=True, exist_ok=True)
         self._environment = isolated_environment(folder) | (extra_environment or {})
@@ -54,7 +64,7 @@ class JupyterServer:
         self._reader.start()
         if not self._ready.wait(READY_TIMEOUT_S):
             self.__exit__()
-            raise AssertionError(f"JupyterLab did not start: {self.log[-3000:]}")
+            raise AssertionError(f"{self._program} did not start: {self.log[-3000:]}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,14 +82,20 @@ class JupyterServer:
         """What the server has printed."""
         return self._log_path.read_text("utf-8") if self._log_path.exists() else ""
 
+    def page_url(self, name: str) -> str:
+        """Give the address of the page that shows a notebook of ``root``."""
+        folder = "lab/tree" if self._program == "jupyterlab" else "notebooks"
+        return f"{self.url}/{folder}/{name}?reset"
+
     def _command(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(sys.executable, "-m", self._program, "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", f"--port={self._port}", "--ServerApp.port_retries=0"),
             *("--IdentityProvider.token=", "--ServerApp.password="),
             "--ServerApp.disable_check_xsrf=True",
             f"--ServerApp.root_dir={self.root}",
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--LabApp.news_url=None",
         ]

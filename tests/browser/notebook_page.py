@@ -1,4 +1,4 @@
-"""One notebook in JupyterLab, driven as a person would: keys, buttons, eyes."""
+"""One notebook in JupyterLab or Notebook 7, driven as a person would: keys, buttons, eyes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class NotebookPage:
 
     def open(self, name: str) -> None:
         """Open a notebook of the server's folder and wait for its kernel."""
-        self.page.goto(f"{self._server.url}/lab/tree/{name}?reset")
+        self.page.goto(self._server.page_url(name))
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.wait_for_status("idle")
 
@@ -129,6 +129,10 @@ class NotebookPage:
     def save(self) -> None:
         """Save the notebook to disk."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+
+    def wait_for_completion(self, text: str) -> None:
+        """Wait until the completer offers ``text``."""
+        self.page.locator(".jp-Completer-item:visible", has_text=text).first.wait_for()
 
     def run_all(self) -> None:
         """Run every cell (menu Run → Run All Cells) without waiting."""

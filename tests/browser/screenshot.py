@@ -18,7 +18,7 @@ from tests.browser.jupyter_server import JupyterServer
 from tests.browser.notebook_page import NotebookPage, launch
 
 REPOSITORY = Path(__file__).parents[2]
-SIZE = (1180, 1240)
+SIZE = (1180, 1266)
 HIDE_CHROME = """() => {
   const app = window.jupyterapp;
   app.shell.collapseLeft();

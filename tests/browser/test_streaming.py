@@ -63,6 +63,21 @@ def test_saved_notebook_keeps_the_reply(page: NotebookPage, lab_root: Path) -> N
     assert page.output(1) == shown
 
 
+def test_tab_completes_options_and_expressions_but_not_prose(page: NotebookPage) -> None:
+    page.type_cell(1, "my_variable = 3")
+    page.press_run()
+    page.wait_for_count(1)
+    page.type_cell(2, "%%llama --see")
+    page.page.keyboard.press("Tab")
+    page.wait_for_completion("--seed")
+    page.page.keyboard.press("Escape")
+    page.type_cell(3, "%%llama\nWhy is my_var")
+    page.page.keyboard.press("Tab")
+    page.page.keyboard.type(" {{my_var")
+    page.page.keyboard.press("Tab")
+    page.wait_for_completion("my_variable")
+
+
 def test_quickstart_runs_from_top_to_bottom(notebook_page: NotebookPage, lab_root: Path) -> None:
     shutil.copy(QUICKSTART, lab_root)
     notebook_page.open(QUICKSTART.name)

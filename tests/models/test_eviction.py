@@ -208,10 +208,33 @@ def test_impossible_limit_is_refused(fake: ModelManager, limits: dict[str, objec
 
 
 def test_table_shows_every_column(fake: ModelManager, make_file: MakeFile) -> None:
-    fake.load(make_file("a"), ttl=600, pin=True)
+    fake.load(make_file("a"), ttl=600)
+    fake.load(make_file("b"), pin=True)
     shown = repr(fake.ps())
-    for word in ("name", "memory", "contexts", "refs", "idle", "10 min", "yes", "a *"):
+    for word in ("name", "memory", "contexts", "refs", "idle", "10 min", "pinned", "b *"):
         assert word in shown
+
+
+def test_table_fits_a_cell_and_keeps_the_end_of_a_path(
+    fake: ModelManager, make_file: MakeFile, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a-long-folder-name" / "and-another-one-below-it"
+    folder.mkdir(parents=True)
+    path = make_file("granite-350m").rename(folder / "granite-350m.gguf")
+    fake.load(path)
+    lines = repr(fake.ps()).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "tok/s" in lines[0]
+    assert lines[1].endswith("…/granite-350m.gguf")
+    assert fake.ps()[0].path == str(path)
+
+
+def test_html_table_has_the_whole_path_in_a_title(fake: ModelManager, make_file: MakeFile) -> None:
+    path = make_file("a" * 30)
+    fake.load(path)
+    shown = fake._repr_html_()
+    assert f'title="{path}"' in shown
+    assert f">{path}<" not in shown
 
 
 def test_table_escapes_names_in_html(fake: ModelManager, make_file: MakeFile) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -23,6 +24,22 @@ if TYPE_CHECKING:
 SMALL: Any = {"n_ctx": 64, "n_seq_max": 1, "n_threads": 1}
 
 
+LOAD_AND_CLOSE = """
+import os, sys, threading
+import llamanb
+def state():
+    pages = int(open("/proc/self/statm").read().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE"), threading.active_count()
+def load_and_close(times):
+    for _ in range(times):
+        llamanb.load(sys.argv[1], n_ctx=64, n_seq_max=1, n_threads=1, progress=False).close()
+load_and_close(5)
+before = state()
+load_and_close(20)
+print(*(after - old for after, old in zip(state(), before)))
+"""
+
+
 def _resident_bytes() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
@@ -32,23 +49,23 @@ def test_same_load_again_is_instant_and_takes_no_memory(
     real: ModelManager, tiny_gguf: Path
 ) -> None:
     model = real.load(tiny_gguf, **SMALL)
-    before = _resident_bytes()
+    before, times = _resident_bytes(), []
     for _ in range(20):
         started = time.perf_counter()
         assert real.load(tiny_gguf, **SMALL) is model
-        assert time.perf_counter() - started < 0.05
+        times.append(time.perf_counter() - started)
+    assert statistics.median(times) < 0.05
     assert _resident_bytes() - before < 1 << 20
 
 
-def test_loading_and_closing_many_times_does_not_grow(real: ModelManager, tiny_gguf: Path) -> None:
-    for _ in range(5):
-        real.load(tiny_gguf, **SMALL).close()
-    before, threads = _resident_bytes(), threading.active_count()
-    for _ in range(40):
-        real.load(tiny_gguf, **SMALL).close()
-    # Kept weights alone would be 140 MiB.
-    assert _resident_bytes() - before < 32 << 20
-    assert threading.active_count() <= threads
+def test_loading_and_closing_many_times_does_not_grow(tiny_gguf: Path) -> None:
+    # In a process of its own: in this one the tests before leave freed memory behind.
+    command = [sys.executable, "-c", LOAD_AND_CLOSE, str(tiny_gguf)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True)
+    grown_bytes, n_new_threads = map(int, done.stdout.split())
+    # Kept weights alone would be 70 MiB.
+    assert grown_bytes < 8 << 20
+    assert n_new_threads <= 0
 
 
 def test_two_names_share_real_weights(real: ModelManager) -> None:

@@ -114,6 +114,44 @@ def test_reload_keeps_the_object_and_loads_anew(
     assert len(room.resident) == 1
 
 
+def test_failed_reload_says_so_and_the_handle_stays_usable(
+    fake: ModelManager, room: FakeRoom, make_file: MakeFile, request_of: RequestOf
+) -> None:
+    path = make_file("a")
+    model, room.failures = fake.load(path), 1
+    with pytest.raises(ModelLoadError) as caught:
+        fake.load(path, reload=True)
+    assert caught.value.__notes__ == ["'a' is out of memory now; its next use loads it again"]
+    assert model.state == "evicted"
+    model.submit(request_of("hi"))
+    assert model.state == "busy"
+
+
+def test_reload_without_time_leaves_the_model_where_it_is(
+    fake: ModelManager, room: FakeRoom, make_file: MakeFile
+) -> None:
+    model = fake.load(make_file("a"))
+    with pytest.raises(ModelLoadTimeout, match="stays in memory as it was"):
+        fake.load(model.path, timeout=1e-6, reload=True)
+    assert model.state == "idle"
+    assert len(room.weights) == 1
+
+
+def test_options_for_a_loaded_model_are_refused(fake: ModelManager, make_file: MakeFile) -> None:
+    model = fake.load(make_file("a"))
+    with pytest.raises(OptionError, match=r"'a' is loaded already; to change n_ctx= load its file"):
+        fake.load(model, n_ctx=64)
+
+
+def test_load_of_nothing_gives_the_default_with_its_options(
+    fake: ModelManager, make_file: MakeFile
+) -> None:
+    model = fake.load(make_file("a"), n_ctx=64)
+    fake.evict(model)
+    assert fake.load() is model
+    assert model.state == "idle"
+
+
 def test_a_model_passes_through_load(fake: ModelManager, make_file: MakeFile) -> None:
     model = fake.load(make_file("a"))
     assert fake.load(model) is model
@@ -146,83 +184,6 @@ def test_loading_one_does_not_block_the_table_or_another(
         assert ready.n_ctx == 128
         room.hold.set()
         assert {load.result(timeout=20).name for load in loads} == {"a", "b"}
-
-
-# ---- failures ----------------------------------------------------------------------------
-
-
-def test_failed_load_leaves_nothing_behind(
-    fake: ModelManager, room: FakeRoom, make_file: MakeFile
-) -> None:
-    room.failures = 1
-    with pytest.raises(ModelLoadError):
-        fake.load(make_file("a"))
-    assert len(fake) == 0
-    assert fake.load(make_file("a")).state == "idle"
-
-
-def test_failing_engine_gives_the_weights_back(
-    fake: ModelManager, room: FakeRoom, make_file: MakeFile, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> None:
-        raise ModelLoadError("no context")
-
-    monkeypatch.setattr(room, "open_engine", refuse)
-    with pytest.raises(ModelLoadError):
-        fake.load(make_file("a"))
-    assert room.resident == []
-    assert fake._desk._stores.total_bytes() == 0
-
-
-def test_waiting_load_goes_on_when_the_first_one_fails(
-    fake: ModelManager, room: FakeRoom, make_file: MakeFile
-) -> None:
-    path = make_file("a")
-    room.hold, room.failures = threading.Event(), 1
-    with ThreadPoolExecutor(2) as pool:
-        loads = [pool.submit(fake.load, path) for _ in range(2)]
-        assert room.started.acquire(timeout=10)
-        room.hold.set()
-        outcomes = [load.exception(timeout=20) for load in loads]
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["ModelLoadError", "NoneType"]
-    assert list(fake) == ["a"]
-
-
-def test_timeout_names_the_file_and_keeps_nothing(
-    fake: ModelManager, room: FakeRoom, make_file: MakeFile
-) -> None:
-    room.hold = threading.Event()
-    with pytest.raises(ModelLoadTimeout, match=r"a\.gguf took longer than 0.02 s") as caught:
-        fake.load(make_file("a"), timeout=0.02)
-    assert caught.value.timeout_s == 0.02
-    assert len(fake) == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        pytest.param({"n_ctx": 0}, "n_ctx=0", id="n_ctx"),
-        pytest.param({"n_ctx": "many"}, "n_ctx='many'", id="text"),
-        pytest.param({"n_seq_max": 0}, "n_seq_max=0", id="n_seq_max"),
-        pytest.param({"type_k": "q9"}, "type_k='q9'", id="type_k"),
-        pytest.param({"flash_attn": "perhaps"}, "flash_attn", id="flash_attn"),
-        pytest.param({"use_mmap": 1}, "use_mmap=1", id="use_mmap"),
-        pytest.param({"ttl": "soon"}, "ttl='soon'", id="ttl"),
-        pytest.param({"ttl": -1}, "ttl=-1", id="negative ttl"),
-        pytest.param({"timeout": 0}, "timeout=0", id="timeout"),
-        pytest.param({"name": " "}, "name=' '", id="name"),
-        pytest.param({"embedding": "yes"}, "embedding='yes'", id="embedding"),
-        pytest.param({"mmproj": "x.gguf"}, "not available yet", id="mmproj"),
-        pytest.param({"lora": "x.gguf"}, "not available yet", id="lora"),
-        pytest.param({"devices": ["gpu"]}, "not available yet", id="devices"),
-    ],
-)
-def test_impossible_option_is_named(
-    fake: ModelManager, make_file: MakeFile, options: dict[str, object], told: str
-) -> None:
-    with pytest.raises(OptionError, match=told):
-        fake.load(make_file("a"), **options)  # type: ignore[arg-type]  # wrong on purpose
-    assert len(fake) == 0
 
 
 # ---- names -------------------------------------------------------------------------------
@@ -340,6 +301,29 @@ def test_close_is_harmless_twice_and_as_context_manager(
         pass
     model.close()
     assert room.resident == []
+
+
+def test_closed_model_is_called_by_its_own_name(
+    fake: ModelManager, make_file: MakeFile, request_of: RequestOf
+) -> None:
+    with fake.load(make_file("a"), name="z") as model:
+        pass
+    with pytest.raises(ModelClosedError, match="model 'z' was closed"):
+        model.submit(request_of("hi"))
+    with pytest.raises(ModelClosedError, match="model 'z' was closed"):
+        fake.load(model)
+
+
+def test_unloading_an_old_handle_does_not_touch_its_successor(
+    fake: ModelManager, make_file: MakeFile
+) -> None:
+    old = fake.load(make_file("a"))
+    fake.unload(old)
+    new = fake.load(make_file("a"))
+    fake.unload(old)
+    assert new.state == "idle"
+    with pytest.raises(ModelClosedError):
+        fake.pin(old)
 
 
 def test_closing_an_old_handle_does_not_touch_its_successor(

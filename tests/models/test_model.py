@@ -242,7 +242,7 @@ def test_long_text_is_cut_or_refused(real: ModelManager) -> None:
 
 def test_impossible_texts_are_named(real: ModelManager) -> None:
     model = real.load("demo-embed", n_threads=1)
-    with pytest.raises(OptionError, match=r"texts\[1\] is a int"):
+    with pytest.raises(OptionError, match=r"texts\[1\] must be a str, not int"):
         model.embed(["a", 3])  # type: ignore[list-item]  # wrong on purpose
     with pytest.raises(OptionError, match="input_type='passage'"):
         model.embed("a", input_type="passage")  # type: ignore[arg-type]  # wrong on purpose

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from llamanb.errors import ModelFileError, ModelLoadTimeout, OptionError
 from llamanb.models import probe
 from llamanb.models.preflight import check_file, file_identity
+from tests.support import random_gguf
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from llamanb.models import ModelManager
     from llamanb.models.preflight import FileIdentity, GgufHeader
+    from tests.support.architectures import Tensor
 
 
 @pytest.fixture(autouse=True)
@@ -103,3 +108,51 @@ def test_trusted_file_and_bundled_model_are_not_tried(
     assert not notes.exists()
     with pytest.raises(OptionError, match="trust='perhaps'"):
         real.load(tiny_gguf, trust="perhaps")  # type: ignore[arg-type]  # wrong on purpose
+
+
+def _with_halves(path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a BERT whose tensors with ``part`` in their name are 16-bit."""
+    draw = random_gguf._drawn
+
+    def drawn(tensor: Tensor, *rest: Any) -> Any:
+        return draw(tensor, *rest).astype(np.float16 if part in tensor.name else np.float32)
+
+    monkeypatch.setattr(random_gguf, "_drawn", drawn)
+    random_gguf.write_model(path, random_gguf.RECIPES["tiny-embedding"], name="halves")
+    return path
+
+
+def test_16_bit_token_types_are_refused_before_loading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _with_halves(tmp_path / "half.gguf", "token_types", monkeypatch)
+    with pytest.raises(ModelFileError, match=r"'token_types\.weight' is F16; .* needs it as F32"):
+        check_file(path)
+
+
+def test_16_bit_biases_fail_in_the_trial_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _with_halves(tmp_path / "half.gguf", "bias", monkeypatch)
+    with pytest.raises(ModelFileError, match=r"trial process failed .* unsupported types"):
+        probe.check_by_loading(*_checked(path))
+
+
+TRUSTED = """
+import sys, llamanb
+model = llamanb.load(sys.argv[1], trust="trusted", n_threads=1)
+try:
+    model.embed("hello")
+except llamanb.errors.EngineDead as error:
+    assert "unsupported types" in str(error)
+    print(llamanb.load("demo-embed", n_threads=1).embed("hello").shape)
+"""
+
+
+def test_16_bit_biases_of_a_trusted_file_leave_the_process_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _with_halves(tmp_path / "half.gguf", "bias", monkeypatch)
+    command = [sys.executable, "-c", "import llamanb.errors\n" + TRUSTED, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout) == (0, "(256,)\n"), done.stderr

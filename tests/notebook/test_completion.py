@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llamanb.notebook.completion import completions
+from llamanb.notebook.candidates import completions
+from llamanb.notebook.completion import open_expression, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,3 +50,39 @@ def test_load_completes_folders_and_model_files(
     monkeypatch.chdir(tmp_path)
     assert completions("load mo", _names, is_cell=False) == ["models/"]
     assert completions("load models/", _names, is_cell=False) == ["models/tiny.gguf"]
+
+
+@pytest.mark.parametrize(
+    ("code", "place"),
+    [
+        pytest.param("%llama lo", ("line", "lo"), id="line"),
+        pytest.param("x = %llama ask W", ("line", "ask W"), id="assigned line"),
+        pytest.param("a = 1\n%llama lo", ("line", "lo"), id="line below code"),
+        pytest.param("%%llama --te", ("cell line", "--te"), id="cell line"),
+        pytest.param("%%llama\nWhy", ("prompt", "Why"), id="prompt"),
+        pytest.param("%%llama -c x\nWhy\n%llama lo", ("prompt", "Why\n%llama lo"), id="quoting"),
+        pytest.param("%%time\n%%llama\nWhy", ("prompt", "Why"), id="below another cell magic"),
+        pytest.param("%%time\n%llama lo", ("line", "lo"), id="line in a timed cell"),
+        pytest.param("%%llama", None, id="the magic's own name"),
+        pytest.param("%%llamas\nWhy", None, id="another magic"),
+        pytest.param("x = 1\n%%llama\ny", None, id="not at the top"),
+        pytest.param("llama", None, id="Python"),
+    ],
+)
+def test_place_of_the_cursor(code: str, place: tuple[str, str] | None) -> None:
+    assert place_of(code.split("\n")) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        pytest.param("a {{ na", "na", id="open"),
+        pytest.param("a {{name}} b", None, id="closed"),
+        pytest.param("{{a}} {{b", "b", id="second"),
+        pytest.param("{{", "", id="nothing yet"),
+        pytest.param('{"json": {"a": 1', None, id="single braces"),
+        pytest.param("\\{{name", None, id="literal braces"),
+    ],
+)
+def test_open_expression(text: str, expression: str | None) -> None:
+    assert open_expression(text) == expression

@@ -43,6 +43,16 @@ def _transform(code: str) -> str:
             id="two question marks",
         ),
         pytest.param(
+            "%llama What is R?",
+            "get_ipython().run_line_magic('llama', 'What is R?')\n",
+            id="ask forgotten",
+        ),
+        pytest.param(
+            "%llama load?",
+            "get_ipython().run_line_magic('llama', 'load?')\n",
+            id="help of a command",
+        ),
+        pytest.param(
             "%llama?", "get_ipython().run_line_magic('pinfo', '%llama')\n", id="help of the magic"
         ),
         pytest.param("len?", "get_ipython().run_line_magic('pinfo', 'len')\n", id="other help"),

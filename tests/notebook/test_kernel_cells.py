@@ -83,6 +83,15 @@ def test_named_chats_are_separate(kernel: Kernel) -> None:
     assert "one" in kernel.run("%llama chats").of_type("execute_result")[0]["data"]["text/plain"]
 
 
+def test_the_line_below_says_which_turn_of_which_chat_it_is(kernel: Kernel) -> None:
+    assert "chat main, turn 1<" in kernel.run(SKY, cell_id="a").html
+    assert "chat main, turn 2<" in kernel.run("%%llama\nWhat is R?", cell_id="b").html
+    assert "chat main, turn 1<" in kernel.run(SKY, cell_id="a").html
+    assert "chat notes, turn 1<" in kernel.run("%%llama -c notes\nWhat is R?").html
+    assert "chat main, turn 1<" in kernel.run("%%llama --new\nWhat is R?").html
+    assert "chat " not in kernel.run("%%llama --raw -n 3\nThe sky").html
+
+
 def test_undo_takes_the_last_turn_back(kernel: Kernel) -> None:
     kernel.run(SKY)
     undone = kernel.run("%llama undo")
@@ -200,7 +209,8 @@ def test_a_nested_run_cell_works(kernel: Kernel) -> None:
     [
         pytest.param("%%llama --tmp 1\nx", "did you mean '--temp'", id="option"),
         pytest.param("%%llama -m dmo\nx", "did you mean 'demo'", id="model"),
-        pytest.param("%llama lod x", "did you mean 'load'", id="command"),
+        pytest.param("%llama lod demo", "Example: %llama load demo", id="command"),
+        pytest.param("%llama What is R?", "ask the model: %llama ask What is R?", id="sentence"),
         pytest.param("%%llama\n{{colr}}", "unknown variable 'colr'", id="variable"),
         pytest.param("%%llama\n{{1/0}}", "ZeroDivisionError", id="failing expression"),
         pytest.param("%%llama --temp -1\nx", "temperature=-1.0 is not possible", id="range"),

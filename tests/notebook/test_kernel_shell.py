@@ -152,11 +152,31 @@ def test_completion_replaces_only_the_last_word(kernel: Kernel) -> None:
     assert (content["matches"], content["cursor_start"]) == (["demo"], len("%llama unload "))
 
 
-def test_the_prompt_itself_is_completed_as_usual(kernel: Kernel) -> None:
+@pytest.mark.parametrize(
+    ("code", "matches"),
+    [
+        pytest.param("%%llama\nWhy is a_variable_h", [], id="prose of a cell"),
+        pytest.param("%%time\n%%llama\nWhy is a_variable_h", [], id="prose of a timed cell"),
+        pytest.param("%llama ask Why is a_variable_h", [], id="prose of a line"),
+        pytest.param("%%llama\n{{a_variable_h", ["a_variable_here"], id="expression"),
+        pytest.param("%llama ask {{a_variable_h", ["a_variable_here"], id="expression in a line"),
+        pytest.param("%%llama\n{{a_variable_here.bit_l", [".bit_length"], id="attribute"),
+    ],
+)
+def test_prompts_complete_only_expressions_and_at_once(
+    kernel: Kernel, code: str, matches: list[str]
+) -> None:
     kernel.run("a_variable_here = 1")
-    code = "%%llama\n{{a_variable_h"
+    begun_s = time.monotonic()
     content = kernel.client.complete(code, reply=True, timeout=DEADLINE_S)["content"]
-    assert "--temp" not in content["matches"]
+    assert content["matches"] == matches
+    assert time.monotonic() - begun_s < 1.0
+
+
+def test_lsmagic_lists_nothing_hidden(kernel: Kernel) -> None:
+    shown = str(kernel.run("%lsmagic").of_type("execute_result"))
+    assert "%%llama " in shown
+    assert "awaited" not in shown
 
 
 def test_inspection_shows_the_help(kernel: Kernel) -> None:
@@ -168,6 +188,7 @@ def test_inspection_shows_the_help(kernel: Kernel) -> None:
 
 def test_help_of_one_command(kernel: Kernel) -> None:
     assert "--n-ctx" in str(kernel.run("%llama help load").of_type("execute_result"))
+    assert "--n-ctx" in str(kernel.run("%llama load?").of_type("execute_result"))
     assert "--temp" in str(kernel.run("%llama?").reply["payload"])
 
 

@@ -20,6 +20,16 @@ def test_help_and_docs_name_every_command_and_option() -> None:
             assert f"--{option.name}" in text
 
 
+def test_help_fits_into_100_columns() -> None:
+    for text in (overview(), *map(command_help, (CELL, *COMMANDS.values()))):
+        assert max(map(len, text.split("\n"))) <= 100
+
+
+def test_help_says_which_chat_goes_on_and_how_to_start_anew() -> None:
+    assert "'main'" in overview()
+    assert "%%llama --new" in overview()
+
+
 def test_every_example_parses() -> None:
     for command in COMMANDS.values():
         words = command.example.split(maxsplit=2)

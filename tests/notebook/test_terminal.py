@@ -38,7 +38,8 @@ def test_a_line_streams_text_and_no_object(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "scatters blue light" in done.stdout
-    assert "demo (toy)]" in done.stdout
+    assert "demo (toy) · chat main, turn 1]" in done.stdout
+    assert "<thinking>" not in done.stdout
     assert "Reply" in done.stdout
     assert "object at" not in done.stdout
     assert "text/html" not in done.stdout

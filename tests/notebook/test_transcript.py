@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llamanb.chat_layer.events import Finished, ReasoningDelta, TextDelta
+from llamanb.notebook.cell_output import thinking_line, waiting_line
 from llamanb.notebook.transcript import Transcript
 
 
@@ -32,3 +33,23 @@ def test_pieces_since_a_position() -> None:
     for text in "abc":
         transcript.add(TextDelta(text=text))
     assert transcript.pieces_from(1, 0) == (["b", "c"], [])
+
+
+def test_waiting_is_counted_in_seconds_until_something_arrives() -> None:
+    times = iter([10.0, 10.5, 13.2, 13.2])
+    transcript = Transcript(lambda: 0, 1825, lambda: next(times))
+    assert waiting_line(transcript) == "…"
+    assert waiting_line(transcript) == "… waiting for the first word · 1,825 prompt tokens · 3 s"
+    transcript.add(TextDelta(text="Yes"))
+    assert transcript.waited_s == 0
+
+
+def test_the_heading_of_growing_thoughts_shows_the_last_words() -> None:
+    transcript = Transcript(lambda: 40)
+    transcript.add(ReasoningDelta(text="first " * 30 + "and\nthen last"))
+    heading = thinking_line(transcript)
+    assert heading.startswith("Thinking… 40 tokens · …")
+    assert heading.endswith("first and then last")
+    assert len(heading) < 120
+    transcript.add(TextDelta(text="Yes"))
+    assert "last" not in thinking_line(transcript)

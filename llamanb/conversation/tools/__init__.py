@@ -1,0 +1,7 @@
+"""Tools: Python functions a model may ask for, described, checked and run."""
+
+from llamanb.conversation.tools.outcome import ToolOutcome
+from llamanb.conversation.tools.sources import as_tool, as_tools
+from llamanb.conversation.tools.tool import Tool, tool
+
+__all__ = ["Tool", "ToolOutcome", "as_tool", "as_tools", "tool"]

@@ -1,0 +1,87 @@
+"""What may stand at a place of a ``%llama`` line: commands, options, names, files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from llamanb.notebook.options import CELL, COMMANDS
+from llamanb.settings import SamplingSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from llamanb.notebook.options import Command, Option, Source
+
+__all__ = ["completions"]
+
+MOST_FILES = 200
+
+
+def completions(rest: str, names: Callable[[str], Iterable[str]], *, is_cell: bool) -> list[str]:
+    """Give what may stand at the end of ``rest``, the line after ``%llama``."""
+    *before, fragment = rest.split() if rest and not rest[-1].isspace() else [*rest.split(), ""]
+    if not is_cell and not before:
+        return _starting(fragment, COMMANDS)
+    command = CELL if is_cell else COMMANDS.get(before[0])
+    if command is None:
+        return []
+    option_name, assigned, value = fragment.rpartition("=")
+    option = _option(option_name if assigned else (before[-1] if before else ""), command)
+    if option is not None and option.kind != "switch":
+        return _values(option.completes, value or fragment, names, option.choices)
+    if fragment.startswith("-"):
+        return _starting(fragment, (s for o in command.options for s in o.spellings))
+    return _operands(command, fragment, names)
+
+
+def _operands(command: Command, fragment: str, names: Callable[[str], Iterable[str]]) -> list[str]:
+    found = _values(command.completes, fragment, names, ())
+    if command.name == "load":
+        found = [*_starting(fragment, ("demo", "demo-embed")), *found]
+    if fragment or command.takes_text:
+        return found
+    return [*found, *(f"--{option.name}" for option in command.options)]
+
+
+def _option(word: str, command: Command) -> Option | None:
+    return next((option for option in command.options if word in option.spellings), None)
+
+
+def _values(
+    source: Source,
+    fragment: str,
+    names: Callable[[str], Iterable[str]],
+    choices: Iterable[str],
+) -> list[str]:
+    match source:
+        case "models" | "chats":
+            return _starting(fragment, names(source))
+        case "files":
+            return _files(fragment)
+        case "commands":
+            return _starting(fragment, COMMANDS)
+        case "settings":
+            return _starting(fragment, (f"{name}=" for name in SamplingSettings.__slots__))
+    return _starting(fragment, choices)
+
+
+def _starting(fragment: str, candidates: Iterable[str]) -> list[str]:
+    return [text for text in dict.fromkeys(candidates) if text.startswith(fragment)]
+
+
+def _files(fragment: str) -> list[str]:
+    """Give the folders and GGUF files that begin with ``fragment``, as it is written."""
+    written, _, start = fragment.rpartition("/")
+    prefix = f"{written}/" if "/" in fragment else ""
+    try:
+        entries = sorted(Path(prefix or ".").expanduser().iterdir())[: MOST_FILES * 10]
+    except (OSError, RuntimeError, ValueError):
+        return []
+    wanted = [entry for entry in entries if entry.name.startswith(start) and _is_offered(entry)]
+    return [prefix + entry.name + "/" * entry.is_dir() for entry in wanted[:MOST_FILES]]
+
+
+def _is_offered(entry: Path) -> bool:
+    is_plain = not entry.name.startswith(".") and " " not in entry.name
+    return is_plain and (entry.suffix in (".gguf", ".jinja") or entry.is_dir())
