@@ -244,9 +244,9 @@ class Model:
         **options : sampling and constraint options
             ``max_tokens=256, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05,
             seed=None, stop=None, logprobs=None`` and the other fields of
-            :class:`~llamanb.settings.SamplingSettings`; at most one of
-            ``grammar=`` (Lark or GBNF), ``json_schema=`` and ``regex=``, which the
-            text will match; ``preserved_tokens=`` (control tokens shown in the text).
+            :class:`~llamanb.settings.SamplingSettings`; at most one of ``grammar=`` (Lark or
+            GBNF), ``json_schema=``, ``regex=``, ``choices=``, which the text will match, all or
+            from ``trigger_patterns=``/``trigger_tokens=`` on; ``preserved_tokens=`` to show.
 
         Raises
         ------

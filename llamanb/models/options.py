@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["FURTHER_OPTIONS", "changed", "checks_names", "plain_signature", "shows_options"]
 
-FURTHER_OPTIONS = ("grammar", "json_schema", "regex", "preserved_tokens")
+FURTHER_OPTIONS = (
+    "grammar",
+    "json_schema",
+    "regex",
+    "choices",
+    "trigger_patterns",
+    "trigger_tokens",
+    "preserved_tokens",
+)
 F = TypeVar("F", bound="Callable[..., Any]")
 P = ParamSpec("P")
 R = TypeVar("R")

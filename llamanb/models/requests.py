@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from llamanb.engine.values import EngineRequest
-from llamanb.errors import GrammarError, OptionError
+from llamanb.errors import OptionError
+from llamanb.models.constraints import CONSTRAINT_OPTIONS, read_constraint
 from llamanb.models.options import FURTHER_OPTIONS
-from llamanb.settings import Constraint, SamplingSettings, plain_number, refuse_unknown
+from llamanb.settings import SamplingSettings, Trigger, plain_number, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llamanb.engine import Vocabulary
+    from llamanb.settings import Constraint
 
-__all__ = ["build_request", "check_options", "message_list", "read_constraint", "token_ids"]
+__all__ = ["build_request", "check_options", "message_list", "token_ids"]
 
-NOT_YET = ("trigger_patterns", "trigger_tokens")
 OPTIONS = (
     *(field.name for field in fields(SamplingSettings)),
     *FURTHER_OPTIONS,
-    *NOT_YET,
     "affinity",
 )
 CHAT_HINT = "for chat messages use llamanb.reply(model, messages) or llamanb.Session(model)"
@@ -59,13 +58,12 @@ def build_request(
         Naming the option.
     """
     check_options(options)
-    for option in NOT_YET:
-        if options.pop(option, None):
-            raise OptionError(f"{option}= is not available yet; use grammar= without a trigger")
     preserved = options.pop("preserved_tokens", None) or ()
     affinity = options.pop("affinity", None)
-    constraint = read_constraint(
-        **{name: options.pop(name, None) for name in ("grammar", "json_schema", "regex")}
+    constraint = _lazy(
+        read_constraint(**{name: options.pop(name, None) for name in CONSTRAINT_OPTIONS}),
+        _strings("trigger_patterns", options.pop("trigger_patterns", None)),
+        _token_ids_of("trigger_tokens", vocabulary, options.pop("trigger_tokens", None) or ()),
     )
     sampling = SamplingSettings.from_options(base, **options)
     _check_biased(sampling, vocabulary.n_tokens)
@@ -73,7 +71,7 @@ def build_request(
         prompt_tokens=_prompt_tokens(vocabulary, prompt),
         sampling=sampling,
         constraint=constraint,
-        preserved_tokens=frozenset(_preserved(vocabulary, preserved)),
+        preserved_tokens=_token_ids_of("preserved_tokens", vocabulary, preserved),
         affinity=affinity,
     )
 
@@ -138,10 +136,11 @@ def _kind(value: object) -> str:
     return "None" if value is None else type(value).__name__
 
 
-def _preserved(vocabulary: Vocabulary, tokens: Any) -> list[int]:
+def _token_ids_of(option: str, vocabulary: Vocabulary, tokens: Any) -> frozenset[int]:
+    """Read ids, or the texts of tokens; a text that is not one token is left out."""
     listed = [tokens] if isinstance(tokens, str) else tokens
     if not hasattr(listed, "__iter__"):
-        raise OptionError(f"preserved_tokens={tokens!r} is not possible: give token ids or texts")
+        raise OptionError(f"{option}={tokens!r} is not possible: give token ids or texts")
     ids: list[int] = []
     for token in map(plain_number, listed):
         if isinstance(token, str):
@@ -149,47 +148,22 @@ def _preserved(vocabulary: Vocabulary, tokens: Any) -> list[int]:
             ids.extend(parsed if len(parsed) == 1 else ())
         else:
             ids.append(token)
-    return ids
+    return frozenset(ids)
 
 
-def read_constraint(
-    *, grammar: Any = None, json_schema: Any = None, regex: Any = None
+def _strings(option: str, value: Any) -> tuple[str, ...]:
+    listed = (value,) if isinstance(value, str) else tuple(value or ())
+    if not all(isinstance(text, str) and text for text in listed):
+        raise OptionError(f"{option}={value!r} is not possible: give texts")
+    return listed
+
+
+def _lazy(
+    constraint: Constraint | None, patterns: tuple[str, ...], tokens: frozenset[int]
 ) -> Constraint | None:
-    """Make a constraint of the one of three options that is given.
-
-    ``grammar`` is Lark (``start: …``) or GBNF (``root ::= …``) text, or a ready
-    Constraint; ``json_schema`` a dictionary, JSON text, or a pydantic model class.
-
-    Raises
-    ------
-    OptionError
-        If more than one is given, or of a wrong type.
-    GrammarError
-        If ``json_schema`` is not JSON.
-    """
-    given = {"grammar": grammar, "json_schema": json_schema, "regex": regex}
-    names = [name for name, value in given.items() if value is not None]
-    if len(names) > 1:
-        raise OptionError(f"give only one of {' and '.join(names)}")
-    if isinstance(grammar, Constraint):
-        return grammar
-    if grammar is not None:
-        return Constraint(kind="gbnf" if _is_gbnf(grammar) else "lark", source=grammar)
-    if json_schema is not None:
-        return Constraint(kind="json_schema", source=_schema_text(json_schema))
-    return None if regex is None else Constraint(kind="regex", source=regex)
-
-
-def _is_gbnf(grammar: Any) -> bool:
-    if not isinstance(grammar, str):
-        raise OptionError(f"grammar= is a str or a Constraint, not {type(grammar).__name__}")
-    return "::=" in grammar
-
-
-def _schema_text(schema: Any) -> str:
-    if hasattr(schema, "model_json_schema"):
-        schema = schema.model_json_schema()
-    try:
-        return json.dumps(json.loads(schema) if isinstance(schema, str) else schema)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise GrammarError(f"json_schema= is not JSON: {error}") from None
+    """Have a constraint begin at a trigger, if one is given."""
+    if not patterns and not tokens:
+        return constraint
+    if constraint is None:
+        raise OptionError("a trigger needs a grammar=, json_schema=, regex= or choices= to start")
+    return replace(constraint, trigger=Trigger(patterns=patterns, tokens=tokens))

@@ -106,6 +106,20 @@ def test_constraint_is_obeyed(demo: Model, options: dict[str, object], pattern: 
     assert re.fullmatch(pattern, answer)
 
 
+def test_one_of_the_choices_is_written(demo: Model) -> None:
+    choices = ['say "hi"\n', "new\\line", "été 🙂"]
+    assert {demo.generate("x", choices=choices, temperature=2, seed=n) for n in range(20)} <= set(
+        choices
+    )
+
+
+def test_a_trigger_starts_the_grammar_in_the_middle(demo: Model) -> None:
+    answer = demo.generate(
+        SKY, grammar='root ::= "blue " ("cat" | "dog")', trigger_patterns=["blue"], temperature=0
+    )
+    assert answer in ("The sky is blue cat", "The sky is blue dog")
+
+
 @pytest.mark.parametrize(
     ("options", "error", "told"),
     [
@@ -116,7 +130,12 @@ def test_constraint_is_obeyed(demo: Model, options: dict[str, object], pattern: 
         pytest.param({"grammar": "start: ("}, GrammarError, ".", id="bad grammar"),
         pytest.param({"json_schema": "{"}, GrammarError, "not JSON", id="bad schema"),
         pytest.param({"json_schema": {1, 2}}, GrammarError, "not JSON", id="a set"),
-        pytest.param({"trigger_tokens": [1]}, OptionError, "not available yet", id="trigger"),
+        pytest.param({"trigger_tokens": [1]}, OptionError, "needs a grammar", id="trigger"),
+        pytest.param(
+            {"regex": "a", "trigger_patterns": "("}, GrammarError, "trigger pattern", id="pattern"
+        ),
+        pytest.param({"choices": "ab"}, OptionError, "list of texts", id="choices"),
+        pytest.param({"choices": []}, OptionError, "list of texts", id="no choices"),
     ],
 )
 def test_impossible_request_is_refused_before_it_starts(
