@@ -214,18 +214,22 @@ def test_embedding_from_many_threads_counts_back_to_zero(
 @pytest.mark.parametrize("what", ["engine", "weights"])
 def test_closing_in_a_callback_frees_after_the_step(what: str, own_tiny: LoadedModel) -> None:
     opened = engine.open_engine(own_tiny, ContextSettings(n_ctx=512, n_threads=1))
-    in_callback: list[Any] = []
+    gate, called = Gate(opened), threading.Event()
+    was_freed: list[bool] = []
 
     def close(_value: object) -> None:
-        if not in_callback:
+        if not was_freed:
             (opened if what == "engine" else own_tiny).close()
-            in_callback.append(opened._context._pointer)
+            was_freed.append(opened._context._pointer is None)
+            called.set()
 
     generation = opened.submit(request([1, 2, 3], max_tokens=None, temperature=1.0))
     generation.subscribe(close)
+    gate.opened.set()
     assert generation.wait(30).finish_reason == "cancelled"
+    assert called.wait(30)
     opened.close()
-    assert in_callback != [None]
+    assert was_freed == [False]
     assert opened._context._pointer is None
 
 
