@@ -1,0 +1,95 @@
+"""What a whole output of one conversation may look like, made of elements."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from llamanb.chat_layer.syntax.elements import (
+    Atomic,
+    Choice,
+    Element,
+    Literal,
+    Object,
+    Repeat,
+    Rule,
+    Sequence,
+    Tag,
+    Token,
+)
+
+__all__ = ["Block", "Description", "ToolShape", "openers"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolShape:
+    """A tool's name and the JSON Schema of its arguments."""
+
+    name: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of an output that is marked: reasoning, calls, a message of some channel.
+
+    ``anywhere`` is False for a part that stands at the beginning only, or directly
+    after another block.
+    """
+
+    element: Element
+    anywhere: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """All that the readers need of one family, with the tools of one conversation.
+
+    Attributes
+    ----------
+    output : what the grammars and the examples are made from.
+    blocks : what the parser looks for; other text is content.
+    opened : the block that the prompt has opened already (reasoning), if any.
+    triggers : texts at which a lazy grammar begins.
+    calls : the part of ``output`` from the trigger on.
+    """
+
+    output: Element
+    blocks: tuple[Block, ...] = ()
+    opened: Element | None = None
+    triggers: tuple[str, ...] = ()
+    calls: Element | None = None
+
+    @property
+    def forbidden(self) -> frozenset[str]:
+        """The texts that begin blocks; in plain text they would be misread."""
+        return frozenset().union(*(openers(one.element) for one in self.blocks))
+
+
+def openers(element: Element) -> frozenset[str]:
+    """Give the texts of which one begins ``element``; "" if it may be empty."""
+    match element:
+        case Literal(text) | Token(text):
+            return frozenset({text.strip()})
+        case Object():
+            return frozenset({"{"})
+        case Tag(_, child) | Rule(_, child) | Atomic(child):
+            return openers(child)
+        case Repeat(child, least):
+            return openers(child) | ({""} if least == 0 else set())
+        case Choice(items) | Sequence(items):
+            return _first_openers(items) if isinstance(element, Sequence) else _any_openers(items)
+    return frozenset({""})
+
+
+def _any_openers(items: tuple[Element, ...]) -> frozenset[str]:
+    return frozenset[str]().union(*(openers(item) for item in items))
+
+
+def _first_openers(items: tuple[Element, ...]) -> frozenset[str]:
+    found: frozenset[str] = frozenset({""})
+    for item in items:
+        if "" not in found:
+            break
+        found = (found - {""}) | openers(item)
+    return found

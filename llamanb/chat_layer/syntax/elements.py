@@ -1,0 +1,185 @@
+"""The combinators in which a model family's output syntax is described, as values.
+
+A description is a small parsing-expression grammar. Three readers take it: the
+grammar writers (``lark``, ``gbnf``), the parser, and the example generator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from typing import Literal as OneOf
+
+__all__ = [
+    "Atomic",
+    "Choice",
+    "Element",
+    "Json",
+    "Literal",
+    "Member",
+    "Object",
+    "Repeat",
+    "Rule",
+    "Schema",
+    "Sequence",
+    "Tag",
+    "TagKind",
+    "Token",
+    "Until",
+    "optional",
+    "sequence",
+]
+
+TagKind = OneOf[
+    "reasoning",
+    "content",
+    "tool_call",
+    "tool_name",
+    "tool_arguments",
+    "tool_id",
+    "argument_name",
+    "argument_text",
+    "argument_json",
+    "argument_any",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Just this text. The parser lets the white space at its edges vary."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A marker that is one special token where the vocabulary has it, else plain text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """One after the other."""
+
+    items: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The first that matches."""
+
+    items: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """``child`` from ``min`` to ``max`` times; ``max`` None is without limit."""
+
+    child: Element
+    min: int = 0
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Any text, perhaps none, that contains none of the delimiters."""
+
+    delimiters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """Any JSON value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A JSON value that this JSON Schema allows."""
+
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A name for ``child``, which the written grammars show."""
+
+    name: str
+    child: Element
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """What the text of ``child`` means.
+
+    ``tool_call`` surrounds one call. ``argument_text`` is raw text that becomes a
+    JSON string, ``argument_json`` is JSON, ``argument_any`` JSON if it reads so,
+    else a string.
+
+    The last two are for the parser, which is more lenient than the grammar: an
+    argument's text goes to the first of ``ends``, and ``tool_arguments`` may hold
+    any number of ``spare``, too.
+    """
+
+    kind: TagKind
+    child: Element
+    ends: tuple[str, ...] = ()
+    spare: Element | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Atomic:
+    """``child``, of which the parser says nothing before it has matched as a whole."""
+
+    child: Element
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an ``Object``."""
+
+    key: str
+    value: Element
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A JSON object of these members in this order, which describes one tool call.
+
+    The parser takes the members in any order, and knows the usual wrappers
+    (``"type": "function"``, ``"function": {…}``). ``is_bare`` says that nothing
+    around it marks it as a call: only the name of a known tool does.
+    """
+
+    members: tuple[Member, ...]
+    is_bare: bool = False
+
+
+Element = (
+    Literal
+    | Token
+    | Sequence
+    | Choice
+    | Repeat
+    | Until
+    | Json
+    | Schema
+    | Rule
+    | Tag
+    | Atomic
+    | Object
+)
+
+
+def sequence(*items: Element) -> Element:
+    """Give the items one after the other, without needless nesting."""
+    flat: list[Element] = []
+    for item in items:
+        flat.extend(item.items if isinstance(item, Sequence) else (item,))
+    return flat[0] if len(flat) == 1 else Sequence(tuple(flat))
+
+
+def optional(child: Element) -> Repeat:
+    """Give ``child``, or nothing."""
+    return Repeat(child, 0, 1)
