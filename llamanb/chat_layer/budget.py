@@ -12,9 +12,13 @@ import math
 import mmap
 import sys
 import time
+from collections.abc import Set, ValuesView
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from jinja2.utils import Namespace
 
 from llamanb.errors import TemplateLimitError
 
@@ -46,6 +50,7 @@ STEPS_PER_LOOK = 64
 NODES_PER_LOOK = 4096
 
 Size = tuple[int, int]
+_NAMESPACE_CONTENTS = "_Namespace__attrs"
 _ENDS_AT: ContextVar[float] = ContextVar("llamanb_template_ends_at", default=math.inf)
 
 
@@ -161,7 +166,11 @@ def _children(value: object) -> list[object] | tuple[object, ...]:
         return value
     if isinstance(value, dict):
         return [*value, *value.values()]
-    return list(value) if isinstance(value, range | set | frozenset) else ()
+    if isinstance(value, MappingProxyType):
+        return [*value, *value.values()]
+    if isinstance(value, Namespace):  # which shows what it holds
+        return [getattr(value, _NAMESPACE_CONTENTS)]
+    return list(value) if isinstance(value, range | Set | ValuesView) else ()
 
 
 _BUDGET: ContextVar[Budget | None] = ContextVar("llamanb_template_budget", default=None)

@@ -270,6 +270,9 @@ def _continue(prompt: ChatPrompt, final: dict[str, Any]) -> ChatPrompt:
         is_open = False
     begun = len(prompt.prompt) + len(written)
     spans = prompt.content_spans
+    if reasoning and start:
+        place = len(prompt.prompt) + written.index(reasoning)
+        spans = (*spans, (place, place + len(reasoning)))
     if content:
         spans = (*spans, (begun, begun + len(content)))
     return replace(

@@ -57,7 +57,7 @@ def copy_tools(tools: Iterable[Mapping[str, Any]] | None) -> list[dict[str, Any]
         If one is no dictionary.
     """
     copies = _copy(list(tools or ()))
-    if not _are_objects(copies):
+    if not _are_objects(copies) or not _are_objects([t.get("function", t) for t in copies]):
         raise OptionError("tools must be a list of OpenAI tool definitions (dictionaries)")
     return list(copies)
 
@@ -115,7 +115,9 @@ def content_text(content: Any) -> str:
     """Give the text of a content: a string, or typed parts joined by newlines."""
     if isinstance(content, str):
         return content
-    texts = [_part_text(part) for part in content or ()]
+    if not isinstance(content, list):
+        return "" if content is None else str(content)
+    texts = [_part_text(part) for part in content]
     return "\n".join(text for text in texts if text is not None)
 
 

@@ -6,7 +6,6 @@ An allow-list per type: what is not named here does not exist for a template.
 from __future__ import annotations
 
 import sys
-from functools import partial
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +154,11 @@ def bounded_format(pattern: str) -> Callable[..., str]:
     for _, name, spec, _ in Formatter().parse(pattern):
         if spec or (name and not name.replace("_", "").isalnum()):
             raise SecurityError(f"the field {{{name}:{spec}}} cannot be formatted in a template")
-    return partial(_format, pattern)
+
+    def bounded(*args: object, **kwargs: object) -> str:
+        return _format(pattern, *args, **kwargs)
+
+    return bounded  # no partial: its .func would take any pattern
 
 
 def _format(pattern: str, /, *args: object, **kwargs: object) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 
 from llamanb.chat_layer.messages import Messages
@@ -53,19 +54,28 @@ class _Marker:
         return [{name: self._field(name, one) for name, one in m.items()} for m in messages]
 
     def tools(self, value: Any, name: str = "") -> Any:
-        """Mark the descriptions, which tool servers write."""
+        """Mark what tool servers write: descriptions, and all else that could hold markup."""
         if isinstance(value, dict):
-            return {key: self.tools(one, key) for key, one in value.items()}
+            return {self._suspect(key): self.tools(one, key) for key, one in value.items()}
         if isinstance(value, list):
             return [self.tools(one) for one in value]
-        return self.mark(value) if isinstance(value, str) and name == "description" else value
+        return (
+            self.mark(value)
+            if isinstance(value, str) and name == "description"
+            else (self._suspect(value))
+        )
+
+    def _suspect(self, value: Any) -> Any:
+        """Mark a text that templates may compare or sort only if it could hold markup."""
+        is_suspicious = isinstance(value, str) and not _SUSPICIOUS.isdisjoint(value)
+        return self.mark(value) if is_suspicious else value
 
     def _field(self, name: str, value: Any) -> Any:
         if name == "tool_calls" and isinstance(value, list):
             return [self._call(call) for call in value]
         if name in _MARKED_FIELDS:
             return self._content(value)
-        return value
+        return self._suspect(value)
 
     def _content(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -79,14 +89,16 @@ class _Marker:
 
     def _call(self, call: Any) -> Any:
         function = call.get("function") if isinstance(call, dict) else None
-        if not isinstance(function, dict) or "arguments" not in function:
+        if not isinstance(function, dict):
             return call
-        marked = {**function, "arguments": self._leaves(function["arguments"])}
+        marked = {name: self._suspect(one) for name, one in function.items()}
+        if "arguments" in function:
+            marked["arguments"] = self._leaves(function["arguments"])
         return {**call, "function": marked}
 
     def _leaves(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: self._leaves(one) for key, one in value.items()}
+            return {self._suspect(key): self._leaves(one) for key, one in value.items()}
         if isinstance(value, list):
             return [self._leaves(one) for one in value]
         return self.mark(value) if isinstance(value, str) else value
@@ -102,8 +114,10 @@ def find_spans(prompt: str, messages: Messages, tools: Any, render: Render) -> t
     render : renders other messages and tools in the same way; may raise TemplateError.
     """
     for with_tools in (True, False) if tools else (False,):
-        marker = _Marker()
+        marker, unmarked = _Marker(), _Marker()
         marked_tools = marker.tools(tools) if with_tools else tools
+        if not with_tools:
+            unmarked.tools(tools)
         marked_messages = marker.messages(messages)
         if _PRIVATE.search(prompt):
             break
@@ -113,7 +127,8 @@ def find_spans(prompt: str, messages: Messages, tools: Any, render: Render) -> t
             continue
         plain, places = _take_out(marked)
         if plain == prompt:
-            return _merged(_paired(prompt, places, marker.texts))
+            paired = _paired(prompt, places, marker.texts)
+            return _merged(chain(paired, _searched(prompt, unmarked.texts)))
     marker = _Marker()
     marker.tools(tools)
     marker.messages(messages)
@@ -191,7 +206,7 @@ def _places(text: str, part: str) -> Iterator[int]:
 def _merged(spans: Iterator[Span]) -> tuple[Span, ...]:
     merged: list[Span] = []
     for start, end in sorted(spans):
-        if merged and start < merged[-1][1]:
+        if merged and start <= merged[-1][1]:  # neighbours could form a token together
             merged[-1] = merged[-1][0], max(end, merged[-1][1])
         elif start < end:
             merged.append((start, end))

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from llamanb.errors import MissingExtraError
+from llamanb.errors import MissingExtraError, OptionError
 
 __all__ = ["answer_lines", "check_notebook", "first_line"]
 
@@ -31,6 +31,8 @@ def check_notebook(notebook: Path) -> int:
 
     Raises
     ------
+    OptionError
+        If the file cannot be read as a notebook.
     MissingExtraError
         If nbclient, which comes with the extra ``lab``, is not installed.
     """
@@ -77,7 +79,6 @@ def _run(notebook: Path, scratch: Path) -> int:
 
 
 def _client(notebook: Path, scratch: Path) -> Any:
-    import nbformat
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import AsyncKernelManager
     from nbclient import NotebookClient
@@ -87,13 +88,23 @@ def _client(notebook: Path, scratch: Path) -> Any:
     kernel = AsyncKernelManager(kernel_name="python3", kernel_spec_manager=specs)
     kernel.connection_file = str(scratch / "kernel.json")
     return NotebookClient(
-        nbformat.read(notebook, as_version=4),
+        _read(notebook),
         km=kernel,
         timeout=CELL_TIMEOUT_S,
         extra_arguments=["--log-level=ERROR"],  # not "running over TCP without encryption"
         resources={"metadata": {"path": str(scratch)}},
         on_cell_executed=_print_cell,
     )
+
+
+def _read(notebook: Path) -> Any:
+    import nbformat
+
+    try:
+        return nbformat.read(notebook, as_version=4)
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise OptionError(f"{str(notebook)!r} is not a notebook: {reason[:MAX_LINE]}") from None
 
 
 def _kernel_environment(scratch: Path) -> dict[str, str]:

@@ -49,7 +49,7 @@ def add_command(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Open the notebook, or check it; give the exit code."""
     require_lab()
-    notebook = choose_notebook(arguments.notebook, here=Path.cwd(), home=Path.home())
+    notebook = choose_notebook(arguments.notebook, here=Path.cwd())
     if arguments.check:
         return check_notebook(notebook)
     command = lab_command(notebook, port=arguments.port, browser=not arguments.no_browser)

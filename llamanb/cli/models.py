@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one line for each model file; give the exit code."""
     from llamanb.models.local import search
 
-    if arguments.folder is not None and not Path(arguments.folder).expanduser().is_dir():
+    if arguments.folder is not None and not _is_folder(arguments.folder):
         raise OptionError(f"there is no folder {arguments.folder!r}")
     found = search(arguments.folder)
     rows = [(model.name, model.size_bytes, model.place, str(model.path)) for model in found]
@@ -41,6 +41,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"no GGUF files in {arguments.folder}")
     _print_rows(rows)
     return 0
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).expanduser().is_dir()
+    except (OSError, RuntimeError):  # it may not be looked at, or there is no such user
+        return False
 
 
 def _bundled_rows() -> list[tuple[str, int, str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +15,7 @@ QUICKSTART = "01_quickstart.ipynb"
 COPY_FOLDER = "llamanb-notebooks"
 
 
-def choose_notebook(asked: str | None, *, here: Path, home: Path) -> Path:
+def choose_notebook(asked: str | None, *, here: Path, home: Path = Path("~")) -> Path:
     """Give the notebook to open; the bundled quickstart when none is asked for.
 
     A checkout's own ``notebooks/`` folder is used in place. Anywhere else the
@@ -24,7 +25,8 @@ def choose_notebook(asked: str | None, *, here: Path, home: Path) -> Path:
     Raises
     ------
     OptionError
-        If ``asked`` is not an existing ``.ipynb`` file.
+        If ``asked`` is not an existing ``.ipynb`` file, or the quickstart cannot
+        be copied, say because ``home`` may not be written.
     """
     if asked is not None:
         return _existing_notebook(asked, here)
@@ -48,7 +50,7 @@ def bundled_notebooks() -> Path:
 
 
 def _existing_notebook(asked: str, here: Path) -> Path:
-    path = here / Path(asked).expanduser()
+    path = here / os.path.expanduser(asked)  # noqa: PTH111  # Path's raises where there is no such user
     if path.suffix != ".ipynb":
         raise OptionError(f"{asked!r} is not a notebook: its name must end in .ipynb")
     if not path.is_file():
@@ -57,8 +59,14 @@ def _existing_notebook(asked: str, here: Path) -> Path:
 
 
 def _copy_once(source: Path, folder: Path) -> Path:
-    target = folder / source.name
-    if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    try:
+        target = folder.expanduser() / source.name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+    except (OSError, RuntimeError) as error:  # expanduser: nobody knows where home is
+        raise OptionError(
+            f"the quickstart cannot be copied to {folder}: {error}."
+            f" Name a notebook (the original is {source}), or set HOME to a folder of yours."
+        ) from None
     return target

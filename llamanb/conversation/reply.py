@@ -87,7 +87,7 @@ class ReplyStream:
         self.finished: Finished | None = None
         self._parser = StreamParser(prompt)
         self._on_finish = on_finish
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._is_taken = False
         self._content: list[str] = []
         self._reasoning: list[str] = []
@@ -156,16 +156,20 @@ class ReplyStream:
             self.close()
 
     def _events_of(self, piece: Piece) -> list[ChatEvent]:
-        was_reasoning = self._parser.is_reasoning
-        events = self._parser.feed(piece.text)
-        if was_reasoning or self._parser.is_reasoning:
-            self._reasoning_tokens += len(piece.tokens)
-        return self._noted(events)
+        with self._lock:
+            if self.finished is not None:  # closed from another thread: its message is settled
+                return []
+            was_reasoning = self._parser.is_reasoning
+            events = self._parser.feed(piece.text)
+            if was_reasoning or self._parser.is_reasoning:
+                self._reasoning_tokens += len(piece.tokens)
+            return self._noted(events)
 
     def _last_events(self) -> list[ChatEvent]:
         """Give what was held back, and how it ended."""
-        events = self._noted(self._parser.finish())
-        return [*events, self._settle()]
+        with self._lock:
+            events = self._noted(self._parser.finish())
+            return [*events, self._settle()]
 
     def _noted(self, events: list[ChatEvent]) -> list[ChatEvent]:
         for event in events:
@@ -181,8 +185,8 @@ class ReplyStream:
                 return self.finished
             self._noted(self._parser.finish())
             finished = self.finished = self._summary(self.generation.record)
-        if self._on_finish is not None:
-            self._on_finish(self)
+            if self._on_finish is not None:  # before another thread sees that it is over
+                self._on_finish(self)
         return finished
 
     def _summary(self, record: FinalRecord | None) -> Finished:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from typing import TYPE_CHECKING, Any
 
+from llamanb.chat_layer.messages import content_text
 from llamanb.conversation.reply import DEFAULT_SAMPLING, ReplyModel, ReplyStream, reply
 from llamanb.errors import EngineError, OptionError
 from llamanb.settings import SamplingSettings
@@ -24,7 +26,7 @@ _TEMPLATE_OPTIONS = (
 
 
 class Session:
-    """A talk with one model, which answers one message at a time.
+    """A talk with one model, which answers one message at a time; threads may share it.
 
     Attributes
     ----------
@@ -52,6 +54,7 @@ class Session:
         self.messages: list[dict[str, Any]] = []
         self._affinity = f"session-{secrets.token_hex(8)}"
         self._current: ReplyStream | None = None
+        self._changing = threading.RLock()
 
     @property
     def system_messages(self) -> list[dict[str, Any]]:
@@ -81,11 +84,19 @@ class Session:
         OptionError, TemplateError, ContextLengthError
             Before anything is noted.
         """
-        self.stop()
-        kept = self._kept(replace_from)
+        with self._changing:
+            self.stop()
+            messages = [
+                *self.messages[: self._kept(replace_from)],
+                {"role": "user", "content": text},
+            ]
+            stream = self._current = self._answer(messages, options)
+            self.messages[:] = messages
+            return stream
+
+    def _answer(self, messages: list[dict[str, Any]], options: dict[str, Any]) -> ReplyStream:
         template = {name: options.pop(name) for name in _TEMPLATE_OPTIONS if name in options}
-        messages = [*self.messages[:kept], {"role": "user", "content": text}]
-        stream = reply(
+        return reply(
             self.model,
             [*self.system_messages, *messages],
             sampling=SamplingSettings.from_options(self.sampling, **options),
@@ -93,9 +104,6 @@ class Session:
             on_finish=self._note,
             **template,
         )
-        self.messages[:] = messages
-        self._current = stream
-        return stream
 
     def send(self, text: str | list[dict[str, Any]], **options: Any) -> ChatMessage:
         """Say ``text``, wait, and give the whole reply; options as ``stream``.
@@ -119,9 +127,9 @@ class Session:
 
     def stop(self) -> None:
         """Cancel the reply that goes on, if one does, and keep what it has said."""
-        if self._current is not None:
-            self._current.close()
-            self._current = None
+        current, self._current = self._current, None
+        if current is not None:
+            current.close()
 
     def undo(self) -> str:
         """Forget the user's last turn and what followed; give the turn's text.
@@ -131,18 +139,20 @@ class Session:
         OptionError
             If the user has said nothing.
         """
-        self.stop()
-        places = [i for i, message in enumerate(self.messages) if message["role"] == "user"]
-        if not places:
-            raise OptionError("there is no turn to take back")
-        content = self.messages[places[-1]]["content"]
-        del self.messages[places[-1] :]
-        return str(content)
+        with self._changing:
+            self.stop()
+            places = [i for i, message in enumerate(self.messages) if message["role"] == "user"]
+            if not places:
+                raise OptionError("there is no turn to take back")
+            content = self.messages[places[-1]]["content"]
+            del self.messages[places[-1] :]
+        return content_text(content)
 
     def reset(self) -> None:
         """Forget all messages; the system prompt stays."""
-        self.stop()
-        self.messages.clear()
+        with self._changing:
+            self.stop()
+            self.messages.clear()
 
     def _kept(self, replace_from: int | None) -> int:
         if replace_from is None:

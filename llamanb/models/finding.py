@@ -6,6 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from llamanb.errors import OptionError
+from llamanb.models import memory
 from llamanb.models.hub_names import parse_hub_spec
 from llamanb.models.plan import LoadPlan
 from llamanb.models.preflight import check_file, file_identity, shard_paths
@@ -45,24 +46,27 @@ class Finder:
         source = self._locate(request, resident)
         header = check_file(source.path)
         identity = file_identity(shard_paths(source.path))
-        if self._try_loading is not None and request.trust == "check" and not source.is_toy:
+        trusted = source.is_toy or request.trust == "trusted"
+        # What cannot fit is refused later, with figures; trying it could end the machine.
+        if self._try_loading is not None and not trusted and _can_fit(header):
             self._try_loading(header, identity, request.seconds_left)
         return LoadPlan(source=source, header=header, identity=identity, request=request)
 
     def _locate(self, request: LoadRequest, resident: Mapping[str, str]) -> ModelSource:
         """Find the file; a hub model that was found before is not looked up again."""
         key = (str(request.spec), request.revision)
-        known = self._found.get(key)
+        aliases = {**resident, **self.aliases}
+        known = None if key[0] in aliases else self._found.get(key)
         if known is not None and known.path.is_file():
             return known
         source = resolve(
             request.spec,
-            aliases={**resident, **self.aliases},
+            aliases=aliases,
             revision=request.revision,
             token=request.token,
             progress=request.progress,
         )
-        if parse_hub_spec(key[0]) is not None:
+        if key[0] not in aliases and parse_hub_spec(key[0]) is not None:
             self._found[key] = source
         return source
 
@@ -74,3 +78,7 @@ class Finder:
             self.aliases.pop(name, None)
         else:
             self.aliases[name] = str(target)
+
+
+def _can_fit(header: GgufHeader) -> bool:
+    return header.tensor_bytes <= memory.total_bytes() * memory.SAFE_SHARE

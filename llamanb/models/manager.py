@@ -151,8 +151,8 @@ class ModelManager(Mapping[str, Model]):
         >>> model = llamanb.load("demo", n_ctx=1024, ttl="30m")
         >>> model.generate("The sky is", max_tokens=8)
         """
-        options = {key: value for key, value in locals().items() if key not in ("self", "model")}
         self._room.check_process()
+        options = {k: v for k, v in dict(locals()).items() if k not in ("self", "model")}
         given = [option for option in changed(ModelManager.load, options) if option != "progress"]
         if isinstance(model, Model):
             return self._passed_through(model, given)

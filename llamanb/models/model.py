@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from llamanb.errors import OptionError
-from llamanb.models import batching
+from llamanb.models import batching, requests
 from llamanb.models.completion import AsyncTextStream, Completion, TextStream
 from llamanb.models.embedding import embedding_tokens, input_prefix, text_list
 from llamanb.models.memory import readable_bytes
@@ -180,7 +180,7 @@ class Model:
         if isinstance(content, str):
             return len(self.tokenize(content))
         prompt = self.apply_template(content, tools=tools)
-        return len(self.tokenize(prompt, add_special=False, parse_special=True))
+        return len(requests.prompt_tokens(self.vocab, prompt))
 
     def apply_template(
         self,

@@ -7,6 +7,7 @@ import re
 import stat
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llamanb.errors import ModelFileError, ModelNotFoundError
@@ -21,11 +22,17 @@ from llamanb.models.hub_names import SHARD_NAME, part_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from llamanb.models.gguf_file import RawGguf
 
-__all__ = ["FileIdentity", "GgufHeader", "check_file", "file_identity", "shard_paths"]
+__all__ = [
+    "FileIdentity",
+    "GgufHeader",
+    "check_file",
+    "check_unchanged",
+    "file_identity",
+    "shard_paths",
+]
 
 MAX_SHARDS = 1000
 MIN_FILE_BYTES = 24
@@ -165,6 +172,19 @@ def check_file(path: Path) -> GgufHeader:
     header = _check_shards(shards)
     _remember(identity, header)
     return header
+
+
+def check_unchanged(header: GgufHeader, identity: FileIdentity) -> None:
+    """Make sure that the files are still those that were checked.
+
+    Raises
+    ------
+    ModelNotFoundError, ModelFileError
+        If one is gone, or was replaced.
+    """
+    if file_identity([Path(shard) for shard in header.shards]) != identity:
+        advice = f"Load it anew: llamanb.load({header.path!r})"
+        raise _refusal(header.path, "it was replaced or changed since it was checked", advice)
 
 
 def _remember(identity: FileIdentity, header: GgufHeader) -> None:

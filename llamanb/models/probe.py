@@ -93,7 +93,8 @@ def _wait(
 ) -> None:
     started = time.monotonic()
     while True:
-        left = min(patience_s, timeout_s or patience_s) - (time.monotonic() - started)
+        limit_s = patience_s if timeout_s is None else min(patience_s, timeout_s)
+        left = limit_s - (time.monotonic() - started)
         # short slices, so that the main thread serves an interrupt
         with suppress(subprocess.TimeoutExpired):
             process.wait(max(0.0, min(WAIT_SLICE_S, left)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llamanb.engine import Vocabulary
     from llamanb.settings import Constraint
 
-__all__ = ["build_request", "check_options", "message_list", "token_ids"]
+__all__ = ["build_request", "check_options", "message_list", "prompt_tokens", "token_ids"]
 
 OPTIONS = (
     *(field.name for field in fields(SamplingSettings)),
@@ -68,7 +68,7 @@ def build_request(
     sampling = SamplingSettings.from_options(base, **options)
     _check_biased(sampling, vocabulary.n_tokens)
     return EngineRequest(
-        prompt_tokens=_prompt_tokens(vocabulary, prompt),
+        prompt_tokens=prompt_tokens(vocabulary, prompt),
         sampling=sampling,
         constraint=constraint,
         preserved_tokens=_token_ids_of("preserved_tokens", vocabulary, preserved),
@@ -84,7 +84,7 @@ def _check_biased(sampling: SamplingSettings, n_tokens: int) -> None:
             )
 
 
-def _prompt_tokens(vocabulary: Vocabulary, prompt: str | Sequence[int]) -> tuple[int, ...]:
+def prompt_tokens(vocabulary: Vocabulary, prompt: str | Sequence[int]) -> tuple[int, ...]:
     """Give the ids; the text of control tokens in a prompt means those tokens."""
     if not isinstance(prompt, str):
         return token_ids(prompt)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llamanb.engine import FinalRecord
 from llamanb.errors import ModelBusyError, ModelClosedError, ModelLoadTimeout, OptionError
+from llamanb.models.preflight import check_unchanged
 from llamanb.models.progress import load_bar
 from llamanb.models.shared import SharedStore
 
@@ -170,8 +171,10 @@ class Residence:
             self._leases += 1
             self.last_used = self._clock()
 
-    def _end(self) -> None:
+    def _end(self, generation: Generation | None = None) -> None:
         with self._use:
+            if generation is not None:
+                self._running.discard(generation)
             self._leases -= 1
             self.last_used = self._clock()
 
@@ -192,6 +195,8 @@ class Residence:
         if context is None or not _is_alive(context):
             self.open(kind)
             context = self.context(kind)
+        if context is None:
+            raise ModelClosedError(f"model {self.name!r} was unloaded meanwhile")
         return context
 
     def submit(self, request: EngineRequest) -> Generation:
@@ -202,12 +207,12 @@ class Residence:
         except BaseException:
             self._end()
             raise
-        self._running.add(generation)
+        with self._use:
+            self._running.add(generation)
 
         def watch(value: Piece | FinalRecord) -> None:
             if isinstance(value, FinalRecord):
-                self._running.discard(generation)
-                self._end()
+                self._end(generation)
 
         generation.subscribe(watch, reads=False)
         return generation
@@ -283,6 +288,7 @@ class Residence:
     def _loader(self, deadline: float | None, *, progress: bool) -> Callable[[], LoadedModel]:
         def load() -> LoadedModel:
             plan = self.plan
+            check_unchanged(plan.header, plan.identity)
             with load_bar(self.name, progress=progress) as show:
                 return self._room.load_weights(
                     plan.header.path,
@@ -312,9 +318,11 @@ class Residence:
         if not self._gate.acquire(blocking=False):
             return False
         try:
-            taken = self._take_holds(only_if_idle=True)
+            taken = self._take_holds(force=False)
             _release(taken)
             return bool(taken)
+        except ModelBusyError:
+            return False
         finally:
             self._gate.release()
 
@@ -331,8 +339,7 @@ class Residence:
         if seconds_left is not None and seconds_left <= 0:
             raise self._too_late(plan.request.timeout_s)
         with self._gate:
-            self._refuse_if_busy()
-            _release(self._take_holds(only_if_idle=False))
+            _release(self._take_holds(force=False))
             self.plan = plan
 
     def close(self, *, force: bool) -> None:
@@ -343,27 +350,31 @@ class Residence:
         ModelBusyError
             If a request runs and ``force`` is False.
         """
-        if not force:
-            self._refuse_if_busy()
         with self._use:
+            if not force:
+                self._refuse_if_busy()
             self._is_closed = True
-        for generation in list(self._running):
+            running = list(self._running)
+        for generation in running:
             generation.cancel()
         with self._gate:
-            _release(self._take_holds(only_if_idle=False))
+            _release(self._take_holds(force=True))
 
     def _refuse_if_busy(self) -> None:
-        if self._leases:
+        """Call with ``_use`` held, so that no request begins in between."""
+        # one that is done counts as over although the engine's thread has not said so yet
+        n_busy = self._leases - sum(generation.done for generation in self._running)
+        if n_busy:
             raise ModelBusyError(
-                f"model {self.name!r} is answering {self._leases} request(s); "
+                f"model {self.name!r} is answering {n_busy} request(s); "
                 "wait for them, cancel them, or use force=True"
             )
 
-    def _take_holds(self, *, only_if_idle: bool) -> list[Hold[Any]]:
-        """Take the claims away, contexts first; none if a lease came in between."""
+    def _take_holds(self, *, force: bool) -> list[Hold[Any]]:
+        """Take the claims away, contexts first."""
         with self._use:
-            if only_if_idle and self._leases:
-                return []
+            if not force:
+                self._refuse_if_busy()
             contexts, self._contexts = list(self._contexts.values()), {}
             weights, self._weights = self._weights, None
         return [*contexts, *([weights] if weights is not None else [])]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "Word", "parse_line", "read_value", "split_words"]
 
 _WORD = re.compile(r"""(?P<quote>["'])(?P<quoted>.*?)(?P=quote)(?=\s|$)|(?P<bare>\S+)""", re.DOTALL)
-_ASSIGNED = re.compile(r"""(?P<name>--[^\s=]+)=(?P<quote>["'])(?P<quoted>.*?)(?P=quote)(?=\s|$)""")
+_ASSIGNED = re.compile(r"""(?P<name>[\w-]+)=(?P<quote>["'])(?P<quoted>.*?)(?P=quote)(?=\s|$)""")
 _LOOKS_LIKE_OPTION = re.compile(r"--?[A-Za-z]")
 
 
@@ -172,7 +172,8 @@ def _wrong_kind(option: Option, expected: str, text: str) -> UsageError:
 
 def _keep_rest(line: str, rest: list[Word], command: Command, into: Arguments) -> None:
     if command.takes_text:
-        into.text = rest[0].value if len(rest) == 1 else _verbatim(line, rest)
+        is_quoted = len(rest) == 1 and rest[0].quoted
+        into.text = rest[0].value if is_quoted else _verbatim(line, rest)
         if not into.text.strip():
             raise UsageError(f"{command.name} needs a text. Example: {command.example}")
         return

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llamanb.engine import Generation
     from llamanb.models import Model
     from llamanb.notebook.cell_output import Output
-    from llamanb.notebook.chats import NamedChat
+    from llamanb.notebook.chats import CellRun, NamedChat
     from llamanb.notebook.following import EventSource
 
 __all__ = ["Asked", "Question", "send_question"]
@@ -36,7 +36,7 @@ class Question:
     text: str
     model: Model
     chat: NamedChat | None
-    cell_id: str | None = None
+    run: CellRun
     sampling: dict[str, Any] = field(default_factory=dict)
     think: bool | None = None
     style: str = "md"
@@ -50,7 +50,7 @@ def send_question(question: Question, output: Output) -> Asked:
         return _send_raw(question, output)
     thinking = {} if question.think is None else {"enable_thinking": question.think}
     options = {**question.sampling, **thinking}
-    stream = question.chat.stream(question.text, question.cell_id, options)
+    stream = question.chat.stream(question.text, question.run, options)
     turn = f"chat {question.chat.name}, turn {question.chat.n_turns}"
     return Asked(question=question, source=stream, output=output, stream=stream, turn=turn)
 

@@ -79,9 +79,16 @@ def _files(fragment: str) -> list[str]:
     except (OSError, RuntimeError, ValueError):
         return []
     wanted = [entry for entry in entries if entry.name.startswith(start) and _is_offered(entry)]
-    return [prefix + entry.name + "/" * entry.is_dir() for entry in wanted[:MOST_FILES]]
+    return [prefix + entry.name + "/" * _is_folder(entry) for entry in wanted[:MOST_FILES]]
 
 
 def _is_offered(entry: Path) -> bool:
     is_plain = not entry.name.startswith(".") and " " not in entry.name
-    return is_plain and (entry.suffix in (".gguf", ".jinja") or entry.is_dir())
+    return is_plain and (entry.suffix in (".gguf", ".jinja") or _is_folder(entry))
+
+
+def _is_folder(entry: Path) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link into a folder that may not be read
+        return False

@@ -12,23 +12,35 @@ if TYPE_CHECKING:
     from llamanb.conversation import ReplyStream
     from llamanb.models import Model
 
-__all__ = ["DEFAULT_CHAT", "ChatBook", "NamedChat"]
+__all__ = ["DEFAULT_CHAT", "CellRun", "ChatBook", "NamedChat"]
 
 DEFAULT_CHAT = "main"
+
+
+@dataclass(frozen=True, slots=True)
+class CellRun:
+    """One run of a cell: the cell's id, None where cells have none, and the run's own."""
+
+    cell_id: str | None = None
+    run_id: str = ""
+
+    def repeats(self, other: CellRun) -> bool:
+        """Whether this is a later run of the same cell; a cell may ask several times in one."""
+        is_same_cell = bool(self.cell_id) and self.cell_id == other.cell_id
+        return is_same_cell and self.run_id != other.run_id
 
 
 @dataclass(slots=True)
 class NamedChat:
     """One conversation.
 
-    ``turns`` holds, for each question, the id of the cell that asked (None where
-    cells have no id) and the index of its message.
+    ``turns`` holds, for each question, the run that asked and the index of its message.
     """
 
     name: str
     session: Session
     model_name: str = ""
-    turns: list[tuple[str | None, int]] = field(default_factory=list)
+    turns: list[tuple[CellRun, int]] = field(default_factory=list)
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -40,7 +52,7 @@ class NamedChat:
         """How many questions have been asked."""
         return sum(message["role"] == "user" for message in self.messages)
 
-    def stream(self, text: str, cell_id: str | None, options: dict[str, Any]) -> ReplyStream:
+    def stream(self, text: str, run: CellRun, options: dict[str, Any]) -> ReplyStream:
         """Ask ``text`` and give the reply on its way.
 
         A cell that has asked before takes the place of its own turn, and what was
@@ -51,23 +63,22 @@ class NamedChat:
         LlamanbError
             What ``Session.stream`` raises; nothing has changed then.
         """
-        own = self._own_turn(cell_id)
+        own = self._own_turn(run)
         start = None if own is None else self.turns[own][1]
         stream = self.session.stream(text, replace_from=start, **options)
         del self.turns[len(self.turns) if own is None else own :]
-        self.turns.append((cell_id, len(self.messages) - 1))
+        self.turns.append((run, len(self.messages) - 1))
         return stream
 
-    def messages_before(self, cell_id: str | None) -> list[dict[str, Any]]:
-        """Give the messages, system prompt first, that a question of this cell would follow."""
-        own = self._own_turn(cell_id)
+    def messages_before(self, run: CellRun) -> list[dict[str, Any]]:
+        """Give the messages, system prompt first, that a question of this run would follow."""
+        own = self._own_turn(run)
         end = None if own is None else self.turns[own][1]
         return [*self.session.system_messages, *self.messages[:end]]
 
-    def _own_turn(self, cell_id: str | None) -> int | None:
+    def _own_turn(self, run: CellRun) -> int | None:
         self._forget_lost_turns()
-        asked = (n for n, turn in enumerate(self.turns) if turn[0] == cell_id)
-        return next(asked, None) if cell_id else None
+        return next((n for n, turn in enumerate(self.turns) if run.repeats(turn[0])), None)
 
     def undo(self) -> str:
         """Take the last turn back and give its question.
@@ -113,6 +124,16 @@ class ChatBook:
         if system_prompt is not None:
             chat.session.system_prompt = system_prompt
         return chat
+
+    def draft(self, name: str, model: Model, system_prompt: str | None, *, anew: bool) -> NamedChat:
+        """Give what ``open`` would, after ``forget`` with ``anew``, as a copy that nobody keeps."""
+        book = ChatBook()
+        known = None if anew else self._chats.get(name)
+        if known is not None:
+            session = Session(model, system_prompt=known.session.system_prompt)
+            session.messages[:] = known.messages
+            book._chats[name] = NamedChat(name, session, turns=list(known.turns))
+        return book.open(name, model, system_prompt)
 
     def find(self, name: str) -> NamedChat:
         """Give the chat of that name.

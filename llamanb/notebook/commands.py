@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llamanb.models.kernel import manager
 from llamanb.notebook.chat_views import History, chats_table
 from llamanb.notebook.manual import command_help, overview
-from llamanb.notebook.messages import UsageError, unknown
+from llamanb.notebook.messages import UsageError, one_line, unknown
 from llamanb.notebook.model_views import files_table, info_table
 from llamanb.notebook.options import COMMANDS
 from llamanb.notebook.settings_command import change_settings, settings_table
@@ -58,12 +58,14 @@ def _load(arguments: Arguments, state: NotebookState) -> Note:
 
 
 def _read_template(name: str) -> str:
-    path = Path(name).expanduser()
-    if not path.is_file() or path.stat().st_size > LONGEST_TEMPLATE_BYTES:
-        raise UsageError(
-            f"--template: {name!r} is not a template file. Example: --template x.jinja"
-        )
-    return path.read_text(encoding="utf-8")
+    example = "Example: --template x.jinja"
+    try:
+        path = Path(name).expanduser()
+        if path.is_file() and path.stat().st_size <= LONGEST_TEMPLATE_BYTES:
+            return path.read_text(encoding="utf-8")
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"--template: {name!r}: {one_line(error)}. {example}") from None
+    raise UsageError(f"--template: {name!r} is not a template file. {example}")
 
 
 def _unload(arguments: Arguments, state: NotebookState) -> Note:
@@ -71,6 +73,8 @@ def _unload(arguments: Arguments, state: NotebookState) -> Note:
     names = resident if arguments.values.get("all") else arguments.operands
     if not names and len(resident) == 1:
         names = resident
+    if not names and arguments.values.get("all"):
+        return Note("no model is resident")
     if not names:
         example = f"name one of {', '.join(resident)}, or --all" if resident else "none is resident"
         raise UsageError(f"unload what? {example}. Example: {COMMANDS['unload'].example}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ def follow(source: EventSource, transcript: Transcript, output: Output) -> None:
     except KeyboardInterrupt:
         transcript.interrupted = True
         source.cancel()
+    except BaseException:
+        source.cancel()  # nobody would read on, and a traceback keeps the reply alive
+        raise
 
 
 async def follow_async(source: EventSource, transcript: Transcript, output: Output) -> None:
@@ -61,7 +65,11 @@ async def follow_async(source: EventSource, transcript: Transcript, output: Outp
         _forget_cancellation()
         source.cancel()
         await _settle(intake)
-    if intake.done():
+    except Exception:
+        source.cancel()
+        await _settle(intake)
+        raise
+    if intake.done() and not intake.cancelled():
         intake.result()
 
 
@@ -71,12 +79,17 @@ async def _take_in(source: EventSource, transcript: Transcript) -> None:
 
 
 async def _settle(intake: asyncio.Future[None]) -> None:
-    """Give the cancelled reply a moment to say how it ended."""
-    done, _ = await asyncio.wait({intake}, timeout=SETTLE_S)
-    if not done:
+    """Give the cancelled reply a moment to say how it ended; impatient interrupts add nothing."""
+    deadline_s = time.monotonic() + SETTLE_S
+    while not intake.done() and (left_s := deadline_s - time.monotonic()) > 0:
+        with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+            await asyncio.wait({intake}, timeout=left_s)
+        _forget_cancellation()
+    if not intake.done():
         intake.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await intake
+        with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
+            await asyncio.wait({intake}, timeout=HEARTBEAT_S)
+        _forget_cancellation()
 
 
 def _forget_cancellation() -> None:

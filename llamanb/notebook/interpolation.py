@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Namespace", "interpolate"]
 
 LONGEST_EXPRESSION = 2_000
+LONGEST_SHOWN = 60
 _LITERAL_HINT = "write \\{{ for two literal braces"
+_EXAMPLE = f"{{{{my_text}}}}, or {_LITERAL_HINT}"
 
 
 class Namespace(Protocol):
@@ -67,8 +69,15 @@ def _cut_expression(text: str, start: int) -> tuple[str, int]:
         if _is_expression(candidate):
             return candidate, end + 2
         end = text.find("}}", end + 1, limit)
-    shown = text[start : first if first >= 0 else start + 40].strip()
-    raise UsageError(f"{{{{{shown}}}}} is not a Python expression; {_LITERAL_HINT}")
+    shown = text[start : first if first >= 0 else start + LONGEST_SHOWN]
+    raise UsageError(f"{_in_braces(shown)} is not a Python expression; {_LITERAL_HINT}")
+
+
+def _in_braces(expression: str) -> str:
+    """Give an expression as an error names it: on one line, and short."""
+    shown = " ".join(expression.split())
+    more = "…" if len(shown) > LONGEST_SHOWN else ""
+    return f"{{{{{shown[:LONGEST_SHOWN]}{more}}}}}"
 
 
 def _is_expression(candidate: str) -> bool:
@@ -86,7 +95,7 @@ def _evaluate(expression: str, shell: Namespace) -> str:
         name = error.name or expression
         hidden = getattr(shell, "user_ns_hidden", ())
         known = [v for v in shell.user_ns if not v.startswith("_") and v not in hidden]
-        raise unknown("variable", name, known, example="{{my_text}}") from None
+        raise unknown("variable", name, known, example=_EXAMPLE) from None
     except Exception as error:  # noqa: BLE001  # the user's expression may raise anything
         reason = f"{type(error).__name__}: {one_line(error)}"
-        raise UsageError(f"{{{{{expression}}}}} failed: {reason}") from None
+        raise UsageError(f"{_in_braces(expression)} failed: {reason}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,8 +35,8 @@ def files_table(folder: str) -> Table:
     UsageError
         If there is no such folder.
     """
-    root = Path(folder).expanduser()
-    if not root.is_dir():
+    root = Path(os.path.expanduser(folder))  # noqa: PTH111  # Path's raises where there is no such user
+    if not os.path.isdir(root):  # noqa: PTH112  # Path's raises in a folder that may not be read
         raise UsageError(f"there is no folder {folder!r}. Example: %llama models ~/models")
     found = sorted(root.rglob("*.gguf"))
     rows = [(path.relative_to(root), _megabytes(path)) for path in found[:MOST_FILES]]
@@ -45,4 +46,7 @@ def files_table(folder: str) -> Table:
 
 
 def _megabytes(path: Path) -> str:
-    return f"{path.stat().st_size / 1e6:,.1f} MB" if path.is_file() else "missing"
+    try:
+        return f"{path.stat().st_size / 1e6:,.1f} MB"
+    except OSError:  # a link to nothing, or into a folder that may not be read
+        return "missing"

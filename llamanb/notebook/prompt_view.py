@@ -30,7 +30,7 @@ class PromptView:
         model, chat, text = question.model, question.chat, question.text
         if chat is None:
             return cls(text, len(model.request(text).prompt_tokens), model.name)
-        messages = [*chat.messages_before(question.cell_id), {"role": "user", "content": text}]
+        messages = [*chat.messages_before(question.run), {"role": "user", "content": text}]
         prompt = build(
             model.chat_template,
             messages,

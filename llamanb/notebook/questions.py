@@ -9,6 +9,7 @@ from IPython.core.displaypub import CapturingDisplayPublisher
 
 from llamanb.notebook.asking import Question
 from llamanb.notebook.cell_output import CellOutput, FinalOutput, SilentOutput, TextOutput
+from llamanb.notebook.chats import CellRun
 from llamanb.notebook.interpolation import interpolate
 from llamanb.notebook.messages import UsageError
 from llamanb.settings import SamplingSettings, read_environment
@@ -47,7 +48,7 @@ def make_question(values: dict[str, Any], text: str, state: NotebookState, shell
         text=text,
         model=model,
         chat=chat,
-        cell_id=cell_id(shell),
+        run=cell_run(shell),
         sampling=sampling,
         think=options.get("think"),
         style=options.get("format", "md"),
@@ -72,6 +73,8 @@ def _open_chat(
     options: dict[str, Any], system: str | None, state: NotebookState, model: Any
 ) -> NamedChat:
     name = state.chat_name(options.get("chat"))
+    if options.get("dry_run"):
+        return state.chats.draft(name, model, system, anew=bool(options.get("new")))
     if options.get("new"):
         state.chats.forget(name)
     return state.chats.open(name, model, system)
@@ -91,8 +94,9 @@ def choose_output(values: dict[str, Any], style: str, shell: Any) -> Output:
     return CellOutput(style) if streams else FinalOutput(style)
 
 
-def cell_id(shell: Any) -> str | None:
-    """Give the id of the notebook cell that runs now; None where cells have none."""
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else None
-    found = ((parent or {}).get("metadata") or {}).get("cellId")
-    return str(found) if found else None
+def cell_run(shell: Any) -> CellRun:
+    """Give the run of the notebook cell that runs now."""
+    parent = (shell.get_parent() if hasattr(shell, "get_parent") else None) or {}
+    cell_id = (parent.get("metadata") or {}).get("cellId")
+    run_id = (parent.get("header") or {}).get("msg_id", "")
+    return CellRun(str(cell_id) if cell_id else None, str(run_id))

@@ -28,7 +28,7 @@ def measure(plan: Plan) -> list[Row]:
     runs = max(3, plan.runs)
     places = {"bare Python": "first_import", "a kernel": "in_a_kernel"}
     return [
-        alone(f"import llamanb in {place}", "ms", f"importing:{side}", {}, runs=runs)
+        alone(f"import llamanb in {place}", "ms", f"importing:{side}", {}, runs=runs, goal=600)
         for place, side in places.items()
     ]
 

@@ -31,6 +31,7 @@ class Row:
     ours, theirs : medians over the runs, in ``unit``.
     ratio : median of the ratios of each pair, above 1 when ours is better.
     against : what "theirs" is; empty when ours was measured alone.
+    goal : for milliseconds, what ours must stay below; None without a goal.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Row:
     ratio: float | None = None
     against: str = ""
     lowest_ratio: float | None = None
+    goal: float | None = None
 
 
 def paired(
@@ -66,10 +68,18 @@ def paired(
     )
 
 
-def alone(name: str, unit: str, side: str, options: dict[str, Any], *, runs: int) -> Row:
+def alone(
+    name: str,
+    unit: str,
+    side: str,
+    options: dict[str, Any],
+    *,
+    runs: int,
+    goal: float | None = None,
+) -> Row:
     """Measure ours only; gives the median."""
     values = [measure(side, options) for _ in range(runs)]
-    return Row(name=name, unit=unit, ours=statistics.median(values))
+    return Row(name=name, unit=unit, ours=statistics.median(values), goal=goal)
 
 
 def measure(side: str, options: dict[str, Any]) -> float:

@@ -44,3 +44,8 @@ def test_failing_side_shows_its_error() -> None:
 def test_goal_of_a_decode_row(ratio: float, against: str, good: bool) -> None:
     row = Row(name="decode, 4 streams", unit="tok/s", ours=1.0, ratio=ratio, against=against)
     assert reaches_its_goal(row) is good
+
+
+@pytest.mark.parametrize(("measured", "good"), [(199.0, True), (200.0, False)])
+def test_an_interrupt_must_stay_below_its_limit(measured: float, good: bool) -> None:
+    assert reaches_its_goal(Row(name="interrupt", unit="ms", ours=measured, goal=200)) is good

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,7 @@ def test_saved_notebook_keeps_the_reply(page: NotebookPage, lab_root: Path) -> N
     saved = (lab_root / "person.ipynb").read_text("utf-8")
     assert shown.split()[0] in saved
     page.open("person.ipynb")
+    page.wait_for_output(1, re.escape(shown.split()[-1]))
     assert page.output(1) == shown
 
 

@@ -138,6 +138,23 @@ def test_half_characters_become_replacement_characters() -> None:
     assert "a\ufffdb" in build(OPEN, [{"role": "user", "content": "a\ud800b"}]).prompt
 
 
+def test_content_that_is_a_number_can_be_joined() -> None:
+    template = (
+        "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}{% endif %}"
+        "{{ m.content }}{% endfor %}"
+    )
+    messages: list[dict[str, Any]] = [
+        {"role": "system", "content": 5},
+        {"role": "user", "content": "x"},
+    ]
+    assert build(template, messages).prompt == "5\n\nx"
+
+
+def test_tool_without_a_function_is_refused() -> None:
+    with pytest.raises(OptionError, match="tools must be"):
+        build(None, [{"role": "user", "content": "x"}], tools=[{"function": 1}])
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -9,7 +9,8 @@ import pytest
 from nbformat.v4 import new_output
 
 import llamanb
-from llamanb.cli.check import answer_lines, first_line
+from llamanb.cli.check import answer_lines, check_notebook, first_line
+from llamanb.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,6 +81,14 @@ def test_a_failing_cell_is_named_and_exits_with_1(
     assert done.returncode == 1
     assert "the cell failed: ZeroDivisionError: division by zero" in done.stderr
     assert "never" not in done.stdout
+
+
+@pytest.mark.parametrize("content", ["mine", "[]", "{}"])
+def test_a_file_that_is_no_notebook_is_named(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "own.ipynb"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(OptionError, match=r"own\.ipynb' is not a notebook"):
+        check_notebook(path)
 
 
 def test_cells_run_headless_in_a_folder_of_their_own(

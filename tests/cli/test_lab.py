@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,6 +44,15 @@ def test_port_and_browser_are_passed_on(tmp_path: Path) -> None:
     assert "--LabApp.default_url=/lab/tree/own.ipynb" in command
     assert "--ServerApp.port=8899" in command
     assert "--no-browser" in command
+
+
+@pytest.mark.parametrize(("user", "is_allowed"), [(0, True), (1000, False)])
+def test_only_root_says_that_root_is_allowed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, user: int, is_allowed: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user, raising=False)
+    command = lab_command(tmp_path / "own.ipynb", port=None, browser=False)
+    assert ("--allow-root" in command) is is_allowed
 
 
 def test_in_a_checkout_the_whole_checkout_is_shown(tmp_path: Path) -> None:

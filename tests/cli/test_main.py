@@ -44,6 +44,7 @@ def test_an_unknown_command_exits_with_2(capsys: pytest.CaptureFixture[str]) -> 
         pytest.param(["lab", "gone.ipynb"], "there is no notebook at 'gone.ipynb'", id="lab"),
         pytest.param(["lab", "notes.txt"], "must end in .ipynb", id="not a notebook"),
         pytest.param(["models", "ls", "/no/such/folder"], "there is no folder", id="models"),
+        pytest.param(["models", "ls", "~no-such-user"], "there is no folder", id="nobody's"),
     ],
 )
 def test_an_error_is_one_line_and_exit_code_1(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from llamanb.cli.places import QUICKSTART, bundled_notebooks, choose_notebook
 from llamanb.errors import OptionError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -43,6 +40,23 @@ def test_a_notebook_that_is_asked_for_is_taken(here: Path, tmp_path: Path) -> No
     own = here / "own.ipynb"
     own.write_text("{}", encoding="utf-8")
     assert choose_notebook("own.ipynb", here=here, home=tmp_path) == own
+
+
+def test_a_home_that_cannot_be_written_is_named(here: Path, tmp_path: Path) -> None:
+    home = tmp_path / "file"
+    home.touch()
+    with pytest.raises(OptionError, match=r"cannot be copied to .*set HOME"):
+        choose_notebook(None, here=here, home=home)
+
+
+def test_a_home_that_nobody_knows_is_named(here: Path) -> None:
+    with pytest.raises(OptionError, match="cannot be copied to ~nobody-of-that-name/"):
+        choose_notebook(None, here=here, home=Path("~nobody-of-that-name"))
+
+
+def test_a_home_that_nobody_knows_is_not_needed_for_a_notebook(here: Path) -> None:
+    with pytest.raises(OptionError, match="there is no notebook"):
+        choose_notebook("~nobody-of-that-name/x.ipynb", here=here)
 
 
 def test_a_missing_notebook_is_named(here: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 
@@ -156,3 +157,38 @@ def test_async_send_gives_the_message() -> None:
     session, _ = talk("1")
     assert asyncio.run(session.asend("a")).content == "1"
     assert roles(session) == "u:a a:1"
+
+
+def test_undo_gives_the_text_of_content_parts() -> None:
+    session, _ = talk("Hi")
+    session.send([{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])
+    assert session.undo() == "a\nb"
+
+
+def test_what_comes_after_a_stop_from_elsewhere_is_not_shown_nor_noted() -> None:
+    model = ScriptedModel()
+    model.enqueue(["Hi", " there", " you"], reason=None)
+    session = Session(model)
+    events = iter(session.stream("Hello"))
+    next(events)
+    session.stop()
+    assert [type(event).__name__ for event in events] == ["Finished"]
+    assert roles(session) == "u:Hello a:Hi"
+
+
+def test_threads_that_share_a_session_lose_no_turn() -> None:
+    session, model = talk(*["Hi"] * 40)
+    del model
+
+    def ask() -> None:
+        for _ in range(10):
+            session.send("Hello")
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    said = roles(session).split()
+    assert said.count("u:Hello") == 40
+    assert "a:Hi a:Hi" not in roles(session)

@@ -29,7 +29,8 @@ def start_generating(kernel: Kernel) -> Cell:
 
 
 def start_long_prompt(kernel: Kernel) -> Cell:
-    cell = kernel.watch(kernel.start(long_prompt(2000)), 0.4)
+    cell = kernel.wait(kernel.start(long_prompt(2000)), lambda seen: bool(seen.displays))
+    kernel.watch(cell, 0.4)
     assert cell.idle_at is None
     return cell
 
@@ -73,7 +74,8 @@ def test_interrupt_of_a_python_stream_raises_keyboard_interrupt(slow_kernel: Ker
 
 
 def test_interrupt_of_generate_raises_keyboard_interrupt(slow_kernel: Kernel) -> None:
-    cell = slow_kernel.start("model.generate('ba be', max_tokens=3000)")
+    code = "print('begins', flush=True)\nmodel.generate('ba be', max_tokens=3000)"
+    cell = slow_kernel.wait(slow_kernel.start(code), lambda seen: "begins" in seen.stdout)
     slow_kernel.watch(cell, 0.4)
     assert slow_kernel.seconds_to_idle(cell) < LONGEST_WAIT_S
     assert cell.error is not None

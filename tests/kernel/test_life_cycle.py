@@ -93,13 +93,17 @@ def test_extension_survives_being_loaded_twice_and_unloaded(tiny_kernel: Kernel)
 
 
 def test_unload_gives_threads_and_files_back(tiny_kernel: Kernel, swa_gguf: Path) -> None:
-    count = "[len(__import__('os').listdir('/proc/self/fd')), __import__('psutil').Process().num_threads()]"
+    tiny_kernel.run("import psutil; process = psutil.Process()")
+    count = "[process.num_fds(), process.num_threads()]"
     cycle = f"m = llamanb.load({str(swa_gguf)!r}, name='guest'); m.generate('ba', max_tokens=2); llamanb.unload('guest')"
     tiny_kernel.run(cycle)
-    before = tiny_kernel.evaluate(count)
-    for _ in range(5):
+    files, threads = tiny_kernel.evaluate(count)
+    for _ in range(8):
         assert not tiny_kernel.run(cycle).complaint
-    assert tiny_kernel.evaluate(count) == before
+    after = tiny_kernel.evaluate(count)
+    # The kernel itself opens a file or two now and then; a leak would be one each time.
+    assert after[0] < files + 4
+    assert after[1] <= threads + 1
 
 
 def assert_quiet(kernel: Kernel) -> None:

@@ -65,7 +65,7 @@ def test_plain_text_of_the_cell_is_not_completed(tiny_kernel: Kernel) -> None:
 
 
 def test_help_is_shown_by_a_question_mark(tiny_kernel: Kernel) -> None:
-    reply = tiny_kernel.client.inspect("%%llama", reply=True, timeout=10)
+    reply = tiny_kernel.client.inspect("%%llama", reply=True, timeout=30)
     assert reply["content"]["found"]
     assert "--max-tokens" in reply["content"]["data"]["text/plain"]
 
@@ -78,5 +78,5 @@ def test_two_cells_do_not_mix(tiny_kernel: Kernel) -> None:
 
 
 def completions(kernel: Kernel, code: str) -> list[str]:
-    reply = kernel.client.complete(code, len(code), reply=True, timeout=10)
+    reply = kernel.client.complete(code, len(code), reply=True, timeout=30)
     return [str(match) for match in reply["content"]["matches"]]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from llamanb.errors import ModelFileError, ModelLoadTimeout, OptionError
-from llamanb.models import probe
+from llamanb.models import memory, probe
 from llamanb.models.preflight import check_file, file_identity
 from tests.support import random_gguf
 
@@ -85,6 +85,14 @@ def test_file_that_hangs_a_process_is_refused(
         probe.check_by_loading(*_checked(tiny_gguf), timeout_s=0.05)
 
 
+def test_time_that_is_over_already_is_no_time(
+    tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probe, "CODE", "import threading; threading.Event().wait(20)")
+    with pytest.raises(ModelLoadTimeout):
+        probe.check_by_loading(*_checked(tiny_gguf), timeout_s=0.0)
+
+
 def test_missing_interpreter_skips_the_trial(
     tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,3 +164,12 @@ def test_16_bit_biases_of_a_trusted_file_leave_the_process_alive(
     command = [sys.executable, "-c", "import llamanb.errors\n" + TRUSTED, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stdout) == (0, "(256,)\n"), done.stderr
+
+
+def test_a_model_larger_than_the_machine_is_not_tried(
+    real: ModelManager, tiny_gguf: Path, monkeypatch: pytest.MonkeyPatch, notes: Path
+) -> None:
+    monkeypatch.setattr(memory, "total_bytes", lambda: 1 << 20)
+    monkeypatch.setattr(probe, "CODE", "import os; os.abort()")
+    real.load(tiny_gguf, n_ctx=64, n_seq_max=1, n_threads=1)
+    assert not notes.exists()

@@ -34,6 +34,7 @@ ASK = COMMANDS["ask"]
         pytest.param("--stop A --stop '\\n' x", {"stop": ("A", "\n")}, "x", id="repeated"),
         pytest.param("--no-think x", {"think": False}, "x", id="switch off"),
         pytest.param("-f json x", {"format": "json"}, "x", id="choice"),
+        pytest.param('x="a b"', {}, 'x="a b"', id="an assignment is text"),
         pytest.param('{"a": [1, "b"]}', {}, '{"a": [1, "b"]}', id="JSON stays"),
     ],
 )
@@ -67,6 +68,8 @@ def test_mistakes_are_one_line_with_an_example(line: str, expected: str) -> None
 
 def test_operands_are_counted() -> None:
     assert parse_line("'my model.gguf' --n-ctx 512", COMMANDS["load"]).operands == ["my model.gguf"]
+    settings = parse_line('system="Be brief." temp=0', COMMANDS["set"])
+    assert settings.operands == ["system=Be brief.", "temp=0"]
     with pytest.raises(UsageError, match=r"load needs PATH"):
         parse_line("", COMMANDS["load"])
     with pytest.raises(UsageError, match="'two' is one too many"):

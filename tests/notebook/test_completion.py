@@ -52,6 +52,13 @@ def test_load_completes_folders_and_model_files(
     assert completions("load models/", _names, is_cell=False) == ["models/tiny.gguf"]
 
 
+def test_links_in_a_circle_are_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / ("x" * 200)).symlink_to("y" * 300)
+    monkeypatch.chdir(tmp_path)
+    assert completions("load ", _names, is_cell=False)[:2] == ["demo", "demo-embed"]
+
+
 @pytest.mark.parametrize(
     ("code", "place"),
     [

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from llamanb.chat_layer.events import ChatEvent, Finished, TextDelta
 from llamanb.notebook.following import follow, follow_async
 from llamanb.notebook.transcript import Transcript
@@ -16,15 +18,17 @@ if TYPE_CHECKING:
 class _ScriptedReply:
     """A reply that says its pieces, then stays open until it is cancelled."""
 
-    def __init__(self, *pieces: str, stays_open: bool = False) -> None:
+    def __init__(self, *pieces: str, stays_open: bool = False, is_deaf: bool = False) -> None:
         self._pieces = pieces
         self._stays_open = stays_open
+        self._is_deaf = is_deaf
         self._cancelled = asyncio.Event()
         self.is_cancelled = False
 
     def cancel(self) -> None:
         self.is_cancelled = True
-        self._cancelled.set()
+        if not self._is_deaf:
+            self._cancelled.set()
 
     def __iter__(self) -> Iterator[ChatEvent]:
         yield from (TextDelta(text=piece) for piece in self._pieces)
@@ -99,6 +103,47 @@ def test_a_cancelled_task_keeps_the_text_and_ends_normally() -> None:
     assert transcript.interrupted
     assert transcript.finished == Finished(reason="cancelled")
     assert not was_cancelled
+
+
+def test_a_second_interrupt_and_a_reply_that_does_not_end_keep_the_text() -> None:
+    async def interrupt_twice() -> tuple[Transcript, bool]:
+        reply = _ScriptedReply("a", stays_open=True, is_deaf=True)
+        transcript, drawn = Transcript(lambda: 0), asyncio.Event()
+        task = asyncio.ensure_future(follow_async(reply, transcript, _Screen(drawn.set)))
+        await drawn.wait()
+        for _ in range(2):
+            task.cancel()
+            await asyncio.wait({task}, timeout=0.05)
+        await task
+        return transcript, task.cancelled()
+
+    transcript, was_cancelled = asyncio.run(asyncio.wait_for(interrupt_twice(), 20))
+    assert transcript.interrupted
+    assert transcript.text == "a"
+    assert not was_cancelled
+
+
+def _fail() -> None:
+    raise LookupError("no such display")
+
+
+def test_a_failing_display_cancels_the_reply() -> None:
+    reply = _ScriptedReply("a")
+    with pytest.raises(LookupError):
+        follow(reply, Transcript(lambda: 0), _Screen(_fail))
+    assert reply.is_cancelled
+
+
+def test_a_failing_display_cancels_an_awaited_reply_and_waits_for_its_end() -> None:
+    async def follow_on_a_broken_screen() -> tuple[_ScriptedReply, int]:
+        reply = _ScriptedReply("a", stays_open=True)
+        with pytest.raises(LookupError):
+            await follow_async(reply, Transcript(lambda: 0), _Screen(_fail))
+        return reply, len(asyncio.all_tasks())
+
+    reply, n_tasks = asyncio.run(follow_on_a_broken_screen())
+    assert reply.is_cancelled
+    assert n_tasks == 1
 
 
 def test_an_idle_reply_still_ticks() -> None:

@@ -47,6 +47,10 @@ def test_interpolation(text: str, expected: str) -> None:
         pytest.param("{{name", "is not a Python expression", id="not closed"),
         pytest.param("{{}}", "is not a Python expression", id="empty"),
         pytest.param("{{x = 1}}", "is not a Python expression", id="statement"),
+        pytest.param("{{ name\n  name }}", "{{name name}} is not", id="two lines"),
+        pytest.param("{{ 1 / [\n0][0] }}", "{{1 / [ 0][0]}} failed", id="two lines fail"),
+        pytest.param("{{1/" + "0" * 99 + "}}", "00…}} failed: Zero", id="long"),
+        pytest.param("{{ user }}", "write \\{{ for two literal braces", id="another template's"),
     ],
 )
 def test_a_bad_expression_is_one_clear_line(text: str, expected: str) -> None:

@@ -67,6 +67,17 @@ def test_running_a_cell_again_replaces_its_turn(kernel: Kernel) -> None:
     assert kernel.value("len(last.messages)") == 2
 
 
+def test_a_cell_that_asks_twice_has_two_turns_and_replaces_both(kernel: Kernel) -> None:
+    code = (
+        "%llama ask --temp 0 -f silent Why is the sky blue?\n"
+        "last = %llama ask --temp 0 -f silent What is R?"
+    )
+    for _ in range(2):
+        assert kernel.run(code, cell_id="both").reply["status"] == "ok"
+        said = kernel.value("[m['content'] for m in last.messages if m['role'] == 'user']")
+        assert said == ["Why is the sky blue?", "What is R?"]
+
+
 def test_cells_without_an_id_add_turns(kernel: Kernel) -> None:
     kernel.run(SKY)
     kernel.run(SKY)
@@ -165,7 +176,16 @@ def test_dry_run_shows_the_prompt_and_sends_nothing(kernel: Kernel) -> None:
     assert "<|im_start|>system\nBe brief." in text
     assert "Why is the sky blue?" in text
     assert "not sent" in text
-    kernel.run("%llama reset")
+
+
+def test_dry_run_leaves_the_chat_as_it_is(kernel: Kernel) -> None:
+    kernel.run("%%llama --temp 0\nWhat is R?", cell_id="one")
+    kernel.run("%%llama --dry-run --new -s 'Be brief.'\nx")
+    shown = kernel.run("%%llama --dry-run\nx").of_type("execute_result")[0]["data"]["text/plain"]
+    assert "What is R?" in shown
+    assert "Be brief." not in shown
+    again = kernel.run("%%llama --dry-run\nx", cell_id="one")
+    assert "What is R?" not in str(again.of_type("execute_result"))
 
 
 def test_raw_continues_a_text(kernel: Kernel) -> None:

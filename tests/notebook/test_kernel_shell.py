@@ -58,6 +58,18 @@ def test_an_interrupt_keeps_the_partial_text(endless: Kernel, code: str) -> None
     assert endless.run("%%llama -n 5 --new --temp 0\nWhat is R?").reply["status"] == "ok"
 
 
+def test_a_cell_that_waits_behind_an_interrupted_one_answers(endless: Kernel) -> None:
+    first = endless.start("%%llama -o first " + ENDLESS)
+    second = endless.start("%%llama --temp 0 -n 5 -o second\nWhat is R?")
+    first.wait_for(_shows_text)
+    endless.manager.interrupt_kernel()
+    first.finish()
+    second.finish()
+    assert second.reply["status"] == "ok", second.stderr
+    assert "chat main, turn 2<" in second.html
+    assert endless.value("(first.cancelled, second.usage.completion_tokens)") == (True, 5)
+
+
 def test_an_interrupt_can_raise_after_keeping_the_text(endless: Kernel) -> None:
     endless.run("partial = None\n%config LlamaMagics.interrupt = 'raise'")
     cell = endless.start("%%llama -o partial " + ENDLESS)
@@ -170,7 +182,7 @@ def test_prompts_complete_only_expressions_and_at_once(
     begun_s = time.monotonic()
     content = kernel.client.complete(code, reply=True, timeout=DEADLINE_S)["content"]
     assert content["matches"] == matches
-    assert time.monotonic() - begun_s < 1.0
+    assert time.monotonic() - begun_s < 3.0
 
 
 def test_lsmagic_lists_nothing_hidden(kernel: Kernel) -> None:

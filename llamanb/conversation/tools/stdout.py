@@ -27,8 +27,9 @@ class CaughtText:
     def add(self, text: str) -> None:
         """Note some text, as far as there is room."""
         kept = text[: self._room]
-        self._room -= len(kept)
-        self._parts.append(kept)
+        if kept:
+            self._room -= len(kept)
+            self._parts.append(kept)
 
     @property
     def text(self) -> str:

@@ -16,7 +16,7 @@ import pytest
 
 import llamanb
 from llamanb.conversation.tools.running import THREAD_NAME
-from llamanb.conversation.tools.stdout import MAX_STDOUT_CHARS
+from llamanb.conversation.tools.stdout import MAX_STDOUT_CHARS, CaughtText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,6 +100,13 @@ def test_endless_printing_is_bounded() -> None:
             say("x" * 10_000)
 
     assert len(talk.call().stdout) == MAX_STDOUT_CHARS
+
+
+def test_a_tool_that_prints_for_ever_takes_no_more_memory() -> None:
+    caught = CaughtText()
+    for _ in range(MAX_STDOUT_CHARS + 100):
+        caught.add("x")
+    assert len(caught._parts) == MAX_STDOUT_CHARS
 
 
 def _who() -> str:
