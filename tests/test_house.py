@@ -33,7 +33,7 @@ TEXT_FILES = {
     ".css",
     "",
 }
-MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|home/\w+|Users/\w+)/|/tmp/w/|/root/")
+MACHINE_PATH = re.compile(r"(?<![\w./])/(?:(?:home|Users)/\w+|root|work|srv|mnt)/")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
 NEVER_IMPORTED = ("fastapi", "chatlas", "openai", "jupyterlab", "llama_cpp", "huggingface_hub")
 
