@@ -191,7 +191,7 @@ class ReplyStream:
 
     def _summary(self, record: FinalRecord | None) -> Finished:
         if record is None:
-            count = len(self.generation.tokens)
+            count = self.generation.n_tokens
             return Finished(reason="cancelled", usage={"completion_tokens": count})
         stop = record.stop_string
         return Finished(

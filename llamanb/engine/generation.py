@@ -67,6 +67,7 @@ class Generation:
         self._changed = threading.Condition()
         self._finished = threading.Event()
         self._pieces: list[Piece] = []
+        self._n_tokens = 0
         self._record: FinalRecord | None = None
         self._loops: deque[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = deque()
         self._subscriptions: list[_Subscription] = []
@@ -90,6 +91,11 @@ class Generation:
     def text(self) -> str:
         """The text so far."""
         return "".join(piece.text for piece in list(self._pieces))
+
+    @property
+    def n_tokens(self) -> int:
+        """How many tokens were generated so far; costs nothing, however long the text."""
+        return self._n_tokens
 
     @property
     def tokens(self) -> tuple[int, ...]:
@@ -205,6 +211,7 @@ class Generation:
                 return
             if isinstance(value, Piece):
                 self._pieces.append(value)
+                self._n_tokens += len(value.tokens)
             else:
                 self._record = value
             subscriptions = list(self._subscriptions)

@@ -95,7 +95,7 @@ class Asked:
 
     def __post_init__(self) -> None:
         n_prompt_tokens = len(self.generation.request.prompt_tokens)
-        self.transcript = Transcript(lambda: len(self.generation.tokens), n_prompt_tokens)
+        self.transcript = Transcript(lambda: self.generation.n_tokens, n_prompt_tokens)
 
     @property
     def generation(self) -> Generation:
@@ -129,7 +129,7 @@ class Asked:
     def _record(self) -> FinalRecord:
         with contextlib.suppress(TimeoutError):
             return self.generation.wait(SETTLE_S)
-        usage = Usage(completion_tokens=len(self.generation.tokens))
+        usage = Usage(completion_tokens=self.generation.n_tokens)
         return FinalRecord(finish_reason="cancelled", usage=usage, timings=Timings())
 
     def _reply(self, record: FinalRecord) -> Reply:

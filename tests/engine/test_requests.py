@@ -73,6 +73,7 @@ def test_no_more_tokens_than_asked_for(
     generation = open_engine(tiny).submit(request([1, 2, 3], max_tokens=n_tokens))
     record = generation.wait(30)
     assert (len(generation.tokens), record.finish_reason) == (n_tokens, "length")
+    assert generation.n_tokens == n_tokens
 
 
 def test_an_answer_ends_where_the_context_ends(tiny: LoadedModel, open_engine: OpenEngine) -> None:

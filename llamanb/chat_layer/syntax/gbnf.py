@@ -6,7 +6,6 @@ Syntax: https://github.com/ggml-org/llama.cpp/blob/master/grammars/README.md
 from __future__ import annotations
 
 import re
-from typing import assert_never
 
 from llamanb.chat_layer.syntax.delimiters import Step, text_automaton
 from llamanb.chat_layer.syntax.elements import Element, Json, Literal, Schema, Token, Until
@@ -14,13 +13,10 @@ from llamanb.chat_layer.syntax.gbnf_schema import SchemaWriter
 from llamanb.chat_layer.syntax.gbnf_text import any_of, any_other, quote
 from llamanb.chat_layer.syntax.lower import (
     Lowered,
-    LoweredChoice,
-    LoweredRepeat,
-    LoweredRule,
-    LoweredSequence,
     Through,
     lower,
 )
+from llamanb.chat_layer.syntax.writing import GrammarWriter
 
 __all__ = ["write_gbnf"]
 
@@ -44,7 +40,7 @@ def write_gbnf(element: Element) -> str:
     return _Writer().whole(lower(element))
 
 
-class _Writer:
+class _Writer(GrammarWriter):
     """Collects rules while it writes expressions. Used once."""
 
     def __init__(self) -> None:
@@ -68,26 +64,6 @@ class _Writer:
                 return self._schemas.write(schema)
             case _:
                 return self._compound(lowered, nested=nested)
-
-    def _compound(
-        self,
-        lowered: LoweredSequence | LoweredChoice | LoweredRepeat | LoweredRule,
-        *,
-        nested: bool,
-    ) -> str:
-        match lowered:
-            case LoweredSequence(items):
-                parts = " ".join(self._expression(item) for item in items) or '""'
-                return f"({parts})" if nested else parts
-            case LoweredChoice(items):
-                parts = " | ".join(self._expression(item, nested=False) for item in items)
-                return f"({parts})" if nested else parts
-            case LoweredRepeat(child, least, most):
-                return f"({self._expression(child, nested=False)}){_times(least, most)}"
-            case LoweredRule(name, child):
-                return self._named(name, self._expression(child, nested=False))
-            case _:
-                assert_never(lowered)
 
     def _named(self, name: str, body: str) -> str:
         base, number = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "rule", 1
@@ -133,9 +109,3 @@ def _alternatives(steps: list[Step], end: str, base: str, *, may_end: bool) -> s
         elif step.found == end:
             parts.append(characters)
     return " | ".join([*parts, *(['""'] if may_end else [])])
-
-
-def _times(least: int, most: int | None) -> str:
-    marks = {(0, None): "*", (1, None): "+", (0, 1): "?"}
-    upper = "" if most is None else most
-    return marks.get((least, most), f"{{{least},{upper}}}")

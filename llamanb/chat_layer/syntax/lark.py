@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from llamanb.chat_layer.syntax.elements import Element, Json, Literal, Schema, Token, Until
 from llamanb.chat_layer.syntax.lower import (
     Lowered,
-    LoweredChoice,
-    LoweredRepeat,
-    LoweredRule,
-    LoweredSequence,
     Through,
     lower,
 )
+from llamanb.chat_layer.syntax.writing import GrammarWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +48,7 @@ def write_lark(element: Element, tokens: Mapping[str, int] | None = None) -> str
     return writer.whole(lower(element))
 
 
-class _Writer:
+class _Writer(GrammarWriter):
     """Collects named rules while it writes expressions. Used once."""
 
     def __init__(self, tokens: Mapping[str, int] | None) -> None:
@@ -80,26 +77,6 @@ class _Writer:
                 return f"%json {json.dumps(schema, ensure_ascii=True)}"
             case _:
                 return self._compound(lowered, nested=nested)
-
-    def _compound(
-        self,
-        lowered: LoweredSequence | LoweredChoice | LoweredRepeat | LoweredRule,
-        *,
-        nested: bool,
-    ) -> str:
-        match lowered:
-            case LoweredSequence(items):
-                parts = " ".join(self._expression(item) for item in items) or '""'
-                return f"({parts})" if nested else parts
-            case LoweredChoice(items):
-                parts = " | ".join(self._expression(item, nested=False) for item in items)
-                return f"({parts})" if nested else parts
-            case LoweredRepeat(child, least, most):
-                return f"({self._expression(child, nested=False)}){_times(least, most)}"
-            case LoweredRule(name, child):
-                return self._named(name, self._expression(child, nested=False))
-            case _:
-                assert_never(lowered)
 
     def _text(self) -> str:
         self._uses_text = True
@@ -132,12 +109,6 @@ class _Writer:
             if known == body and found != "start":
                 return found
             number += 1
-
-
-def _times(least: int, most: int | None) -> str:
-    marks = {(0, None): "*", (1, None): "+", (0, 1): "?"}
-    upper = "" if most is None else most
-    return marks.get((least, most), f"{{{least},{upper}}}")
 
 
 def _quote(text: str) -> str:
