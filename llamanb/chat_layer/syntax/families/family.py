@@ -1,0 +1,53 @@
+"""What one family of models is, as far as its output goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llamanb.chat_layer.syntax.elements import Element, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llamanb.chat_layer.syntax.description import ToolShape
+
+__all__ = ["NEW_LINE", "NOTHING", "Family"]
+
+NOTHING, NEW_LINE = Literal(""), Literal("\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """How a family of models writes.
+
+    Attributes
+    ----------
+    marks : groups of texts; a template with all texts of a group is of this family.
+    not_marks : texts that a template of this family does not hold.
+    call : one call of any of these tools, with its own markers.
+    section : texts before the first and after the last call.
+    separator : the text between calls.
+    thinking : markers around reasoning; empty for none.
+    triggers : texts at which the grammar of a free answer begins.
+    is_parallel : whether one answer may hold several calls.
+    anywhere : whether calls may follow other text.
+    has_channels : whether every message names its channel, as harmony's do.
+    """
+
+    name: str
+    marks: tuple[tuple[str, ...], ...]
+    not_marks: tuple[str, ...] = ()
+    call: Callable[[tuple[ToolShape, ...]], Element]
+    section: tuple[Element, Element] = (NOTHING, NOTHING)
+    separator: Element = NEW_LINE
+    thinking: tuple[str, str] = ("<think>", "</think>")
+    triggers: tuple[str, ...] = ()
+    is_parallel: bool = True
+    anywhere: bool = True
+    has_channels: bool = False
+
+    def matches(self, source: str) -> bool:
+        """Say whether the template ``source`` is of this family."""
+        has_marks = any(all(mark in source for mark in group) for group in self.marks)
+        return has_marks and not any(mark in source for mark in self.not_marks)
