@@ -300,12 +300,14 @@ class Constraint:
 
     ``kind`` says how to read ``source``: a Lark grammar (``start: …``), a JSON
     Schema as JSON text, a regular expression, or a GBNF grammar (``root ::= …``).
-    With a ``trigger`` nothing is constrained before it.
+    With a ``trigger`` nothing is constrained before it. ``begun`` is the beginning of
+    the text, which the prompt has written already.
     """
 
     kind: Literal["lark", "json_schema", "regex", "gbnf"]
     source: str
     trigger: Trigger | None = None
+    begun: str = ""
 
     def __post_init__(self) -> None:
         _check_choice("kind", self.kind, ("lark", "json_schema", "regex", "gbnf"))

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from llamanb.chat_layer.budget import DEADLINE_S, time_limit
 from llamanb.chat_layer.messages import Messages, content_text, copy_messages, copy_tools, normalise
+from llamanb.chat_layer.output import (
+    Output,
+    Request,
+    family_of,
+    is_thinking,
+    read_choice,
+    syntax_of,
+    tool_shapes,
+)
 from llamanb.chat_layer.probe import probe
 from llamanb.chat_layer.prompt import ChatPrompt, ReasoningFormat, Syntax
 from llamanb.chat_layer.repairs import REPAIRS, merge_late_system, merge_system, tools_as_text
@@ -19,6 +28,8 @@ from llamanb.errors import OptionError, TemplateError, TemplateLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from llamanb.chat_layer.syntax.families import Family
 
 __all__ = ["CHATML", "build"]
 
@@ -69,6 +80,7 @@ def build(
     bos_token: str = "",
     eos_token: str = "",
     now: datetime | None = None,
+    special_tokens: Mapping[str, int] | None = None,
 ) -> ChatPrompt:
     r"""Render a conversation and say how to read what the model answers.
 
@@ -77,8 +89,11 @@ def build(
     template : the model's chat template; None or "" stands for ChatML.
     messages : OpenAI dictionaries; they are not changed.
     tools : OpenAI tool definitions, shown to the model by its template.
-    tool_choice, parallel_tool_calls, json_schema : constraints on the output.
-        Only ``"auto"`` and ``"none"`` can be kept so far.
+    tool_choice : ``"none"``, ``"auto"`` (the model decides), ``"required"``, or one
+        tool: its name, or OpenAI's dictionary for it.
+    parallel_tool_calls : whether one answer may hold several calls; None is what the
+        family of models can.
+    json_schema : what an answer must match, if it is no call.
     enable_thinking : what the template is told; None leaves its own default.
     reasoning_format : ``"none"`` leaves reasoning and its tags in the content.
     add_generation_prompt : whether the prompt opens the assistant's turn.
@@ -86,22 +101,35 @@ def build(
     chat_template_kwargs : further variables of the template; they win.
     bos_token, eos_token : texts of the model's own tokens, as templates write them.
     now : the time that templates show; the current local time by default.
+    special_tokens : the texts of the vocabulary's control tokens, with their ids: the
+        grammar then fits this vocabulary. Without it markers such as ``<tool_call>``
+        are taken for control tokens.
 
     Raises
     ------
     TemplateError
         If the template is malformed or refuses these messages after every repair.
     OptionError
-        If the messages are no OpenAI messages, or a constraint cannot be kept yet.
+        If the messages are no OpenAI messages, or what is asked of the output is
+        impossible.
 
     Examples
     --------
     >>> build(None, [{"role": "user", "content": "Hi"}]).prompt
     '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n'
     """
-    _check_constraints(tool_choice, json_schema)
     source = template or CHATML
     markers = _analyse(source) if template else _CHATML_MARKERS
+    tool_list = copy_tools(tools)
+    request = Request(
+        tools=tool_shapes(tool_list),
+        choice=read_choice(tool_choice),
+        is_parallel=parallel_tool_calls is not False,
+        json_schema=json_schema,
+        may_think=enable_thinking is not False,
+        shows_reasoning=reasoning_format != "none",
+        special_tokens=special_tokens,
+    )
     ready, repairs = normalise(copy_messages(messages), probe(source))
     if not template:
         repairs.append("the model has no chat template: ChatML was used")
@@ -114,26 +142,42 @@ def build(
         bos_token=bos_token,
         eos_token=eos_token,
     )
-    tool_list = copy_tools(tools)
     ready, refused = _repair(source, ready, tool_list, render)
     generation = add_generation_prompt or final is not None
-    prompt = _assemble(render, ready, tool_list, generation=generation, markers=markers)
-    prompt = replace(prompt, repairs=(*repairs, *refused, *_silent_losses(prompt, tool_list)))
-    prompt = replace(prompt, additional_stops=_stops(markers, eos_token))
+    prompt = _assemble(render, ready, tool_list, generation=generation)
+    prompt = replace(
+        prompt,
+        repairs=(*repairs, *refused, *_silent_losses(prompt, tool_list)),
+        additional_stops=_stops(markers, eos_token),
+        reasoning_format=reasoning_format,
+    )
+    family = family_of(template)
+    prompt = replace(prompt, syntax=syntax_of(family, markers.syntax, source))
+    prefill = ""
     if final is not None:
+        prefill = content_text(final.get("content"))
         prompt = _continue(prompt, final)
-    return replace(prompt, reasoning_format=reasoning_format)
+    return _with_output(prompt, family, prefill, request)
 
 
-def _check_constraints(tool_choice: str | Mapping[str, Any], json_schema: object) -> None:
-    if tool_choice not in ("auto", "none"):
-        raise OptionError(
-            f"tool_choice={tool_choice!r} cannot be enforced yet; use 'auto' or 'none'"
-        )
-    if json_schema is not None:
-        raise OptionError(
-            "json_schema cannot be enforced here yet; use Model.generate(json_schema=…)"
-        )
+def _with_output(
+    prompt: ChatPrompt, family: Family | None, prefill: str, request: Request
+) -> ChatPrompt:
+    """Say what may follow the prompt."""
+    opening = prompt.generation_prompt
+    output = Output.of(family, prompt.syntax, opening, prefill, request)
+    made, special = output.description, request.special_tokens or {}
+    return replace(
+        prompt,
+        description=made,
+        grammar=output.grammar,
+        grammar_lazy=output.is_lazy,
+        trigger_patterns=made.trigger_patterns if output.is_lazy else (),
+        trigger_tokens=tuple(one for one in made.triggers if output.is_lazy and one in special),
+        preserved_tokens=tuple(dict.fromkeys(one for one in output.markers if one)),
+        thinking_open=output.thinking.is_open,
+        begun=output.begun,
+    )
 
 
 def _analyse(source: str) -> TurnMarkers:
@@ -210,7 +254,7 @@ def _keep_shown(source: str, messages: Messages) -> tuple[Messages, list[str]]:
 
 
 def _assemble(
-    render: _Renderer, messages: Messages, tools: Tools, *, generation: bool, markers: TurnMarkers
+    render: _Renderer, messages: Messages, tools: Tools, *, generation: bool
 ) -> ChatPrompt:
     text = render(messages, tools, generation=generation)
     opening = ""
@@ -218,22 +262,7 @@ def _assemble(
         closed = render(messages, tools, generation=False)
         opening = text[shared_length(text, closed) :]
     spans = find_spans(text, messages, tools, lambda m, t: render(m, t, generation=generation))
-    syntax = markers.syntax
-    return ChatPrompt(
-        prompt=text,
-        generation_prompt=opening,
-        syntax=syntax,
-        thinking_open=_is_thinking(opening, syntax),
-        preserved_tokens=(*syntax.thinking_starts, *syntax.thinking_ends, *syntax.content_starts),
-        content_spans=spans,
-    )
-
-
-def _is_thinking(opening: str, syntax: Syntax) -> bool:
-    """Say whether reasoning was opened and not closed again."""
-    opened = max((opening.rfind(tag) for tag in syntax.thinking_starts), default=-1)
-    closed = max((opening.rfind(tag) for tag in syntax.thinking_ends), default=-1)
-    return opened > closed
+    return ChatPrompt(prompt=text, generation_prompt=opening, content_spans=spans)
 
 
 def _stops(markers: TurnMarkers, eos_token: str) -> tuple[str, ...]:
@@ -261,13 +290,12 @@ def _continue(prompt: ChatPrompt, final: dict[str, Any]) -> ChatPrompt:
     content = content_text(final.get("content"))
     start, end = prompt.thinking_start, next(iter(prompt.thinking_ends), "")
     written = ""
-    is_open = prompt.thinking_open
+    is_open = is_thinking(prompt.syntax, prompt.generation_prompt)
     if reasoning and start:
         written = reasoning if is_open else f"{start}\n{reasoning}"
         is_open = True
     if content and is_open:
         written = f"{written}\n{end}\n\n"
-        is_open = False
     begun = len(prompt.prompt) + len(written)
     spans = prompt.content_spans
     if reasoning and start:
@@ -279,6 +307,5 @@ def _continue(prompt: ChatPrompt, final: dict[str, Any]) -> ChatPrompt:
         prompt,
         prompt=prompt.prompt + written + content,
         generation_prompt=prompt.generation_prompt + written + content,
-        thinking_open=is_open,
         content_spans=spans,
     )

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from llamanb.settings import Constraint, Trigger
+
+if TYPE_CHECKING:
+    from llamanb.chat_layer.syntax.description import Description
 
 __all__ = ["ChatMessage", "ChatPrompt", "ReasoningFormat", "Syntax", "ToolCall"]
 
@@ -34,6 +40,17 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+
+    @property
+    def args(self) -> Any:
+        """The arguments as Python values.
+
+        Raises
+        ------
+        ValueError
+            If the text is no JSON, as in a call that was cut off.
+        """
+        return json.loads(self.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +92,12 @@ class ChatPrompt:
     content_spans : character ranges of ``prompt`` that users, tools or the model
         wrote; control-token text in there must be read as plain text.
     repairs : what was changed so that the template takes these messages.
-    grammar, grammar_lazy, trigger_patterns, trigger_tokens : the constraint on
-        the output; an empty grammar constrains nothing.
+    grammar : Lark text for llguidance that the output must match; "" for none.
+    grammar_lazy : whether it begins only at a trigger, after any other text.
+    trigger_patterns, trigger_tokens : RE2 patterns of the texts that begin it, and
+        those of the texts that are tokens of the vocabulary.
+    begun : the beginning of the grammar's text that ``prompt`` ends with.
+    description : what grammar and parser are made from.
     """
 
     prompt: str
@@ -92,6 +113,13 @@ class ChatPrompt:
     content_spans: tuple[tuple[int, int], ...] = ()
     repairs: tuple[str, ...] = ()
     reasoning_format: ReasoningFormat = "auto"
+    begun: str = ""
+    description: Description | None = field(default=None, repr=False)
+
+    @property
+    def format(self) -> str:
+        """The name of the output syntax, such as ``"hermes"``; ``"text"`` without tool calls."""
+        return self.syntax.name
 
     @property
     def thinking_start(self) -> str:
@@ -103,9 +131,48 @@ class ChatPrompt:
         """The markers of which any closes reasoning."""
         return self.syntax.thinking_ends
 
+    def constraint(self) -> Constraint | None:
+        """Give the grammar in the form that the engine takes, None if there is none."""
+        if not self.grammar:
+            return None
+        if not self.grammar_lazy:
+            return Constraint(kind="lark", source=self.grammar, begun=self.begun)
+        trigger = Trigger(
+            patterns=self.trigger_patterns,
+            thinking_start=self.thinking_start,
+            thinking_ends=self.thinking_ends,
+            thinking_open=self.thinking_open,
+        )
+        return Constraint(kind="lark", source=self.grammar, trigger=trigger)
+
     def sampling(self) -> dict[str, Any]:
-        """Give the keyword arguments for ``Model.generate``."""
-        return {"stop": self.additional_stops, "preserved_tokens": self.preserved_tokens}
+        """Give the keyword arguments for ``Model.generate``.
+
+        Examples
+        --------
+        >>> model.generate(prompt, **prompt.sampling())
+        """
+        constraint = self.constraint()
+        return {
+            **({"grammar": constraint} if constraint else {}),
+            "stop": self.additional_stops,
+            "preserved_tokens": self.preserved_tokens,
+        }
+
+    def to_gbnf(self) -> str:
+        """Give the grammar as GBNF, for llama.cpp and other tools; "" if there is none.
+
+        Raises
+        ------
+        GrammarError
+            If a tool's JSON Schema says something that GBNF cannot express.
+        """
+        from llamanb.chat_layer.syntax.gbnf import write_gbnf  # it needs this file's values
+
+        made = self.description
+        if not self.grammar or made is None:
+            return ""
+        return write_gbnf(made.calls if self.grammar_lazy and made.calls else made.output)
 
     def parse(self, text: str, *, is_partial: bool = False) -> ChatMessage:
         """Take an output of this prompt apart (see :func:`llamanb.chat_layer.parse`)."""

@@ -160,12 +160,15 @@ def test_tool_without_a_function_is_refused() -> None:
     [
         pytest.param({"tool_choice": "required"}, id="required"),
         pytest.param({"tool_choice": {"function": {"name": "f"}}}, id="named"),
-        pytest.param({"json_schema": {"type": "object"}}, id="schema"),
+        pytest.param({"tool_choice": 7}, id="number"),
+        pytest.param({"tool_choice": {"type": "function"}}, id="nameless"),
+        pytest.param({"tools": [{"type": "function", "function": {}}]}, id="tool-without-name"),
+        pytest.param({"tools": [{"name": "f", "parameters": 3}]}, id="no-schema"),
     ],
 )
-def test_constraints_that_cannot_be_kept_yet_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(OptionError, match="yet"):
-        build(OPEN, [USER], **options)
+def test_what_cannot_be_kept_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"not possible|needs a name|must be a JSON Schema"):
+        build(None, [{"role": "user", "content": "Hi"}], **options)
 
 
 class TestContinuing:

@@ -1,7 +1,7 @@
 """One description of a family's output syntax; grammar, parser and examples read it."""
 
-from llamanb.chat_layer.syntax.compose import compose
-from llamanb.chat_layer.syntax.description import Block, Description, ToolShape
+from llamanb.chat_layer.syntax.compose import PLAIN, compose
+from llamanb.chat_layer.syntax.description import Block, Description, Thinking, ToolShape
 from llamanb.chat_layer.syntax.examples import Example, write_example
 from llamanb.chat_layer.syntax.families import FAMILIES, Family, describe
 from llamanb.chat_layer.syntax.gbnf import write_gbnf
@@ -11,11 +11,13 @@ from llamanb.chat_layer.syntax.parser import SyntaxParser
 
 __all__ = [
     "FAMILIES",
+    "PLAIN",
     "Block",
     "Description",
     "Example",
     "Family",
     "SyntaxParser",
+    "Thinking",
     "ToolShape",
     "compose",
     "describe",

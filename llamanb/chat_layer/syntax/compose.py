@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from llamanb.chat_layer.syntax.description import Block, Description, ToolShape, openers
+from llamanb.chat_layer.syntax.description import (
+    ANY_TEXT,
+    Block,
+    Description,
+    Thinking,
+    ToolShape,
+    Wish,
+    openers,
+)
 from llamanb.chat_layer.syntax.elements import (
     Choice,
     Element,
     Literal,
     Repeat,
     Rule,
+    Schema,
     Tag,
     Token,
     Until,
     optional,
     sequence,
 )
+from llamanb.chat_layer.syntax.families.family import NOTHING, Family
 from llamanb.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from llamanb.chat_layer.syntax.families import Family
+__all__ = ["PLAIN", "calls_of", "compose", "reasoning_of", "watched"]
 
-__all__ = ["compose"]
+PLAIN = Family(name="text", marks=(), call=lambda _: NOTHING, thinking=("", ""))
 
 
 def compose(
@@ -33,7 +45,10 @@ def compose(
     *,
     tool_choice: str = "auto",
     parallel: bool = True,
+    thinking: Thinking | None = None,
     thinking_open: bool = False,
+    content_starts: tuple[str, ...] = (),
+    json_schema: Mapping[str, Any] | None = None,
 ) -> Description:
     """Describe the outputs of ``family`` in one conversation.
 
@@ -42,7 +57,10 @@ def compose(
     tools : what may be called.
     tool_choice : ``"none"``, ``"auto"``, ``"required"``, or the name of one tool.
     parallel : whether one answer may hold several calls.
-    thinking_open : whether the prompt ends inside reasoning.
+    thinking : the markers around reasoning; the family's own by default.
+    thinking_open : whether the prompt ends inside reasoning (of the family's own markers).
+    content_starts : markers that may stand before an answer and are no part of it.
+    json_schema : what an answer that is no call must match.
 
     Raises
     ------
@@ -50,23 +68,30 @@ def compose(
         If ``tool_choice`` names no tool, or asks for a call and there are no tools.
     """
     known = tuple(tools)
-    chosen = _chosen(known, tool_choice)
-    if family.has_channels:
-        return _channels(family, known, chosen, must_call=tool_choice not in {"auto", "none"})
-    reasoning = _reasoning(family, is_open=thinking_open)
-    calls = _calls(family, chosen, parallel=parallel) if chosen else None
-    answer = _answer(calls, must_call=tool_choice != "auto", anywhere=family.anywhere)
-    blocks = [Block(_reasoning(family), anywhere=False)] if family.thinking[0] else []
-    if chosen:
-        blocks.append(Block(_calls(family, known), anywhere=family.anywhere))
-    before = reasoning if thinking_open else optional(reasoning)
-    return Description(
-        output=sequence(before, answer) if family.thinking[0] else answer,
-        blocks=tuple(blocks),
-        opened=reasoning if thinking_open and family.thinking[0] else None,
-        triggers=family.triggers if chosen else (),
-        calls=calls,
+    wish = Wish(
+        known=known,
+        chosen=_chosen(known, tool_choice),
+        must_call=tool_choice not in {"auto", "none"},
+        is_parallel=parallel and family.is_parallel,
+        thinking=thinking or _own_thinking(family, is_open=thinking_open),
+        content_starts=content_starts,
+        answer_text=ANY_TEXT if json_schema is None else Schema(dict(json_schema)),
     )
+    made = (family.compose or _compose_plainly)(family, wish)
+    return replace(made, trigger_patterns=made.trigger_patterns or watched(family, made.triggers))
+
+
+def _own_thinking(family: Family, *, is_open: bool) -> Thinking:
+    start, end = family.thinking
+    return Thinking(start=start, ends=(end,), is_open=is_open) if end else Thinking()
+
+
+def watched(family: Family, triggers: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the RE2 patterns to watch for; at the beginning only if calls stand only there."""
+    if family.trigger_patterns and triggers:
+        return family.trigger_patterns
+    texts = tuple(re.escape(text) for text in triggers)
+    return texts if family.anywhere else tuple(rf"^\s*({text})" for text in texts)
 
 
 def _chosen(tools: tuple[ToolShape, ...], choice: str) -> tuple[ToolShape, ...]:
@@ -79,55 +104,63 @@ def _chosen(tools: tuple[ToolShape, ...], choice: str) -> tuple[ToolShape, ...]:
     return chosen
 
 
-def _reasoning(family: Family, *, is_open: bool = False) -> Element:
-    start, end = family.thinking
-    inside = sequence(Tag("reasoning", Until((end,))), Token(end), Repeat(Literal("\n"), 0, 2))
-    return inside if is_open else sequence(Token(start), optional(Literal("\n")), inside)
-
-
-def _calls(family: Family, tools: tuple[ToolShape, ...], *, parallel: bool = True) -> Element:
-    before, after = family.section
-    call = Rule("call", family.call(tools))
-    many = Repeat(sequence(family.separator, call)) if parallel and family.is_parallel else None
-    return sequence(before, call, *((many,) if many else ()), after)
-
-
-def _answer(calls: Element | None, *, must_call: bool, anywhere: bool) -> Element:
-    if calls is None:
-        return Tag("content", Until(()))
-    if must_call:
-        return calls
-    if not anywhere:
-        return Choice((calls, Tag("content", Until(()))))
-    return sequence(Tag("content", Until(tuple(sorted(openers(calls))))), optional(calls))
-
-
-_END, _RETURN = Token("<|end|>"), Token("<|return|>")
-
-
-def _message(channel: str, text: Element, *end: Element) -> Element:
-    return sequence(Token("<|channel|>"), Literal(channel), Token("<|message|>"), text, *end)
-
-
-def _channels(
-    family: Family, known: tuple[ToolShape, ...], chosen: tuple[ToolShape, ...], *, must_call: bool
-) -> Description:
-    """Describe messages of which each names its channel: analysis, commentary, final."""
-    again = sequence(Token("<|start|>"), Literal("assistant"))
-    ends = ("<|end|>", "<|return|>", "<|start|>")
-    analysis = _message("analysis", Tag("reasoning", Until(("<|end|>",)), ends), _END)
-    final = _message("final", Tag("content", Until(("<|end|>", "<|return|>")), ends))
-    ending = optional(Choice((_RETURN, _END)))
-    preamble = _message("commentary", Tag("content", Until(("<|end|>",)), ends), _END)
-    calls = Rule("call", family.call(chosen)) if chosen else None
-    answers = [*((calls,) if calls else ()), *(() if must_call else (sequence(final, ending),))]
-    before = [optional(sequence(one, again)) for one in (analysis, preamble)]
-    messages = Choice(
-        (analysis, *((family.call(known),) if chosen else ()), preamble, sequence(final, ending))
+def _compose_plainly(family: Family, wish: Wish) -> Description:
+    """Describe reasoning, then text, then calls."""
+    thinking = wish.thinking
+    calls = calls_of(family, wish.chosen, is_parallel=wish.is_parallel) if wish.chosen else None
+    starts = Choice(tuple(Token(text) for text in wish.content_starts))
+    answer = sequence(
+        *((optional(starts),) if wish.content_starts else ()),
+        _answer(family, wish, calls),
     )
     return Description(
-        output=sequence(*before[: 1 if must_call else 2], Choice(tuple(answers))),
-        blocks=(Block(sequence(again, messages)), Block(messages)),
-        triggers=family.triggers if chosen else (),
+        output=sequence(*_before(thinking), calls if calls and wish.must_call else answer),
+        blocks=_blocks(family, wish),
+        opened=reasoning_of(thinking) if thinking.is_open else None,
+        triggers=family.triggers if wish.chosen else (),
         calls=calls,
     )
+
+
+def _before(thinking: Thinking) -> tuple[Element, ...]:
+    """Give what a grammar lets the model think before it answers."""
+    if thinking.is_open:
+        return (reasoning_of(thinking),)
+    may_open = thinking.ends and thinking.start and thinking.is_allowed
+    return (optional(reasoning_of(thinking)),) if may_open else ()
+
+
+def _blocks(family: Family, wish: Wish) -> tuple[Block, ...]:
+    closed = replace(wish.thinking, is_open=False)
+    blocks = [Block(reasoning_of(closed), anywhere=False)] if closed.start and closed.ends else []
+    blocks += [Block(Token(text), anywhere=False) for text in wish.content_starts]
+    if wish.chosen:
+        calls = calls_of(family, wish.known)
+        blocks.append(Block(calls, anywhere=family.anywhere))
+    return tuple(blocks)
+
+
+def reasoning_of(thinking: Thinking) -> Element:
+    """Give reasoning with its end, and with its start if the prompt has not opened it."""
+    ends = tuple(Token(end) for end in thinking.ends)
+    end = ends[0] if len(ends) == 1 else Choice(ends)
+    inside = sequence(Tag("reasoning", Until(thinking.ends)), end, Repeat(Literal("\n"), 0, 2))
+    return inside if thinking.is_open else sequence(Token(thinking.start), inside)
+
+
+def calls_of(family: Family, tools: tuple[ToolShape, ...], *, is_parallel: bool = True) -> Element:
+    """Give one call of any of ``tools``, or several, with what stands around them."""
+    before, after = family.section
+    call = Rule("call", family.call(tools))
+    many = is_parallel and family.is_parallel
+    more = (Repeat(sequence(family.separator, call)),) if many else ()
+    return sequence(before, call, *more, after)
+
+
+def _answer(family: Family, wish: Wish, calls: Element | None) -> Element:
+    whole = Tag("content", wish.answer_text)
+    if calls is None:
+        return whole
+    if not wish.has_free_answer or not family.anywhere:
+        return Choice((calls, whole))
+    return sequence(Tag("content", Until(tuple(sorted(openers(calls))))), optional(calls))

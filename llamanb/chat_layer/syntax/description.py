@@ -16,9 +16,12 @@ from llamanb.chat_layer.syntax.elements import (
     Sequence,
     Tag,
     Token,
+    Until,
 )
 
-__all__ = ["Block", "Description", "ToolShape", "openers"]
+__all__ = ["ANY_TEXT", "Block", "Description", "Thinking", "ToolShape", "Wish", "openers"]
+
+ANY_TEXT = Until(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,52 @@ class ToolShape:
 
     name: str
     parameters: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """The markers around reasoning, none if there is no end.
+
+    Attributes
+    ----------
+    start : what opens it; "" if only the prompt does.
+    ends : markers of which any closes it.
+    is_open : whether the prompt ends inside reasoning.
+    is_allowed : whether a grammar lets the model open it.
+    """
+
+    start: str = ""
+    ends: tuple[str, ...] = ()
+    is_open: bool = False
+    is_allowed: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What one conversation asks of a family.
+
+    Attributes
+    ----------
+    known : all tools; calls of them are understood.
+    chosen : the tools that may be called now.
+    must_call : whether the answer has to be a call.
+    is_parallel : whether one answer may hold several calls.
+    content_starts : markers that may stand before the answer and are no part of it.
+    answer_text : an answer that is no call: any text, or JSON of a schema.
+    """
+
+    known: tuple[ToolShape, ...] = ()
+    chosen: tuple[ToolShape, ...] = ()
+    must_call: bool = False
+    is_parallel: bool = True
+    thinking: Thinking = field(default_factory=Thinking)
+    content_starts: tuple[str, ...] = ()
+    answer_text: Element = ANY_TEXT
+
+    @property
+    def has_free_answer(self) -> bool:
+        """Whether an answer may be any text."""
+        return self.answer_text == ANY_TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +100,18 @@ class Description:
     blocks : what the parser looks for; other text is content.
     opened : the block that the prompt has opened already (reasoning), if any.
     triggers : texts at which a lazy grammar begins.
+    trigger_patterns : the same as RE2 patterns, which are what is watched for.
     calls : the part of ``output`` from the trigger on.
+    begun : the beginning of ``output`` that the prompt has written already.
     """
 
     output: Element
     blocks: tuple[Block, ...] = ()
     opened: Element | None = None
     triggers: tuple[str, ...] = ()
+    trigger_patterns: tuple[str, ...] = ()
     calls: Element | None = None
+    begun: str = ""
 
     @property
     def forbidden(self) -> frozenset[str]:

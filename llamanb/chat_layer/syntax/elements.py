@@ -6,15 +6,21 @@ grammar writers (``lark``, ``gbnf``), the parser, and the example generator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 from typing import Literal as OneOf
 
+if TYPE_CHECKING:
+    from llamanb.chat_layer.syntax.notation import Notation
+
 __all__ = [
+    "Ahead",
     "Atomic",
     "Choice",
+    "Drift",
     "Element",
     "Json",
+    "Layout",
     "Literal",
     "Member",
     "Object",
@@ -26,6 +32,7 @@ __all__ = [
     "TagKind",
     "Token",
     "Until",
+    "Value",
     "optional",
     "sequence",
 ]
@@ -101,6 +108,31 @@ class Schema:
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """A value that this JSON Schema allows, written in another notation than JSON's."""
+
+    schema: dict[str, Any]
+    notation: Notation
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """Nothing; but the parser goes on only if one of ``texts`` follows, after white space."""
+
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """An item of a ``Choice`` that models write at times and should not.
+
+    The parser takes it, the written grammars and the examples leave it out.
+    """
+
+    child: Element
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """A name for ``child``, which the written grammars show."""
 
@@ -115,6 +147,8 @@ class Tag:
     ``tool_call`` surrounds one call. ``argument_text`` is raw text that becomes a
     JSON string, ``argument_json`` is JSON, ``argument_any`` JSON if it reads so,
     else a string.
+
+    A name or an id may be made of several elements, of which one may be a tag, too.
 
     The last two are for the parser, which is more lenient than the grammar: an
     argument's text goes to the first of ``ends``, and ``tool_arguments`` may hold
@@ -143,6 +177,16 @@ class Member:
     is_optional: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The texts of an object before, between and after its members, and after keys."""
+
+    opening: str = "{"
+    comma: str = ", "
+    colon: str = ": "
+    closing: str = "}"
+
+
 @dataclass(frozen=True, slots=True)
 class Object:
     """A JSON object of these members in this order, which describes one tool call.
@@ -154,6 +198,7 @@ class Object:
 
     members: tuple[Member, ...]
     is_bare: bool = False
+    layout: Layout = field(default_factory=Layout)
 
 
 Element = (
@@ -165,6 +210,9 @@ Element = (
     | Until
     | Json
     | Schema
+    | Value
+    | Ahead
+    | Drift
     | Rule
     | Tag
     | Atomic

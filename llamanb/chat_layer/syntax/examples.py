@@ -133,6 +133,8 @@ class _Writer:
         return text
 
     def _spoken(self, tag: Tag) -> str:
+        if isinstance(tag.child, Json | Schema):
+            return self._value(tag.child)
         delimiters = tag.child.delimiters if isinstance(tag.child, Until) else ()
         forbidden = (*delimiters, *tag.ends, *self._forbidden)
         return any_text(self._rng, forbidden, is_spoken=True)

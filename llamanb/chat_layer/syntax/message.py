@@ -9,6 +9,7 @@ from llamanb.chat_layer.events import (
     ReasoningDelta,
     TextDelta,
     ToolArgumentsDelta,
+    ToolCallEnd,
     ToolCallStart,
 )
 from llamanb.chat_layer.prompt import ChatMessage, ToolCall
@@ -19,31 +20,58 @@ if TYPE_CHECKING:
 
     from llamanb.chat_layer.syntax.description import Description
 
-__all__ = ["join_events", "parse_syntax"]
+__all__ = ["MessageParts", "join_events", "parse_syntax"]
+
+
+class MessageParts:
+    """Gathers the events of one reply; ``message`` is what they make up so far."""
+
+    def __init__(self) -> None:
+        self._content: list[str] = []
+        self._reasoning: list[str] = []
+        self._calls: dict[int, tuple[ToolCallStart, list[str]]] = {}
+        self._n_ended = 0
+
+    @property
+    def message(self) -> ChatMessage:
+        """The message; calls that are not complete are in it, too."""
+        return ChatMessage(
+            content="".join(self._content),
+            reasoning_content="".join(self._reasoning),
+            tool_calls=tuple(
+                ToolCall(id=start.id, name=start.name, arguments="".join(parts))
+                for start, parts in self._calls.values()
+            ),
+        )
+
+    @property
+    def has_whole_calls(self) -> bool:
+        """Whether there are calls, and all are complete."""
+        return 0 < len(self._calls) == self._n_ended
+
+    def add(self, event: ChatEvent) -> None:
+        """Take the next event."""
+        match event:
+            case TextDelta(text=text):
+                self._content.append(text)
+            case ReasoningDelta(text=text):
+                self._reasoning.append(text)
+            case ToolCallStart(index=index):
+                self._calls[index] = event, []
+            case ToolArgumentsDelta(index=index, text=text):
+                self._calls[index][1].append(text)
+            case ToolCallEnd():
+                self._n_ended += 1
+            case _:
+                pass
 
 
 def join_events(events: Iterable[ChatEvent]) -> ChatMessage:
     """Give the message that ``events`` make up; calls that were cut off are in it, too."""
-    texts: dict[type, list[str]] = {TextDelta: [], ReasoningDelta: []}
-    calls: dict[int, tuple[ToolCallStart, list[str]]] = {}
+    parts = MessageParts()
     for event in events:
-        match event:
-            case TextDelta(text=text) | ReasoningDelta(text=text):
-                texts[type(event)].append(text)
-            case ToolCallStart(index=index):
-                calls[index] = event, []
-            case ToolArgumentsDelta(index=index, text=text):
-                calls[index][1].append(text)
-            case _:
-                pass
-    return ChatMessage(
-        content="".join(texts[TextDelta]),
-        reasoning_content="".join(texts[ReasoningDelta]),
-        tool_calls=tuple(
-            ToolCall(id=start.id, name=start.name, arguments="".join(parts))
-            for start, parts in calls.values()
-        ),
-    )
+        parts.add(event)
+    return parts.message
 
 
 def parse_syntax(

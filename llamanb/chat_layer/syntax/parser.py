@@ -82,7 +82,13 @@ class SyntaxParser:
         self._reasoning = Spoken(self._say_reasoning)
         self._captured: _Captured | None = None
         self._n_calls = 0
+        self._is_reasoning = description.opened is not None
         self._output = self._whole()
+
+    @property
+    def is_reasoning(self) -> bool:
+        """Whether the text read so far ends inside reasoning."""
+        return self._is_reasoning
 
     def feed(self, text: str) -> list[ChatEvent]:
         """Take more text; give what is certain by now."""
@@ -231,7 +237,9 @@ class SyntaxParser:
     def _spoken_block(self, tag: Tag, spoken: Spoken) -> Waiting[bool]:
         self._attempts.commit()
         spoken.at_marker()
+        self._is_reasoning = spoken is self._reasoning
         yield from self._passage(spoken, _delimiters(tag))
+        self._is_reasoning = False
         spoken.at_marker()
         return True
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from llamanb.chat_layer.syntax.elements import (
     Atomic,
     Choice,
     Element,
+    Literal,
     Object,
     Repeat,
     Rule,
     Sequence,
     Tag,
+    Token,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["tags_in"]
+__all__ = ["markers_in", "tags_in"]
+
+_MARKER = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
 
 
 def tags_in(element: Element) -> Iterator[Tag]:
@@ -27,6 +32,16 @@ def tags_in(element: Element) -> Iterator[Tag]:
         yield element
     for child in _children(element):
         yield from tags_in(child)
+
+
+def markers_in(element: Element) -> Iterator[str]:
+    """Give the texts in ``element`` that may be special tokens, as they come."""
+    if isinstance(element, Token):
+        yield element.text
+    if isinstance(element, Literal):
+        yield from _MARKER.findall(element.text)
+    for child in _children(element):
+        yield from markers_in(child)
 
 
 def _children(element: Element) -> tuple[Element, ...]:

@@ -10,7 +10,7 @@ from llamanb.chat_layer.syntax.families.json_calls import HERMES, LLAMA, MISTRAL
 from llamanb.chat_layer.syntax.families.named_json import MISTRAL_NAMED
 from llamanb.chat_layer.syntax.families.tagged import QWEN_CODER
 
-__all__ = ["FAMILIES", "Family", "describe"]
+__all__ = ["FAMILIES", "HERMES", "Family", "describe"]
 
 FAMILIES = (HARMONY, QWEN_CODER, MISTRAL_NAMED, MISTRAL_ARRAY, LLAMA, HERMES)
 

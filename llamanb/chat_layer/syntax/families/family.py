@@ -10,7 +10,7 @@ from llamanb.chat_layer.syntax.elements import Element, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llamanb.chat_layer.syntax.description import ToolShape
+    from llamanb.chat_layer.syntax.description import Description, ToolShape, Wish
 
 __all__ = ["NEW_LINE", "NOTHING", "Family"]
 
@@ -30,9 +30,11 @@ class Family:
     separator : the text between calls.
     thinking : markers around reasoning; empty for none.
     triggers : texts at which the grammar of a free answer begins.
+    trigger_patterns : RE2 patterns for the same, instead of the texts.
     is_parallel : whether one answer may hold several calls.
     anywhere : whether calls may follow other text.
-    has_channels : whether every message names its channel, as harmony's do.
+    compose : for a family whose whole output has a structure of its own.
+    begun : beginnings of an output that the prompt may have written already.
     """
 
     name: str
@@ -43,9 +45,11 @@ class Family:
     separator: Element = NEW_LINE
     thinking: tuple[str, str] = ("<think>", "</think>")
     triggers: tuple[str, ...] = ()
+    trigger_patterns: tuple[str, ...] = ()
     is_parallel: bool = True
     anywhere: bool = True
-    has_channels: bool = False
+    compose: Callable[[Family, Wish], Description] | None = None
+    begun: tuple[str, ...] = ()
 
     def matches(self, source: str) -> bool:
         """Say whether the template ``source`` is of this family."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llamanb.chat_layer.syntax.description import Block, Description
 from llamanb.chat_layer.syntax.elements import (
     Choice,
     Element,
     Literal,
+    Rule,
     Schema,
     Tag,
     Token,
+    Until,
     optional,
     sequence,
 )
@@ -18,7 +21,7 @@ from llamanb.chat_layer.syntax.families.family import Family
 from llamanb.chat_layer.syntax.schemas import closed
 
 if TYPE_CHECKING:
-    from llamanb.chat_layer.syntax.description import ToolShape
+    from llamanb.chat_layer.syntax.description import ToolShape, Wish
 
 __all__ = ["HARMONY"]
 
@@ -49,12 +52,45 @@ def _harmony_calls(tool: ToolShape) -> tuple[Element, ...]:
     )
 
 
+_END, _RETURN = Token("<|end|>"), Token("<|return|>")
+_ENDS = ("<|end|>", "<|return|>", "<|start|>")
+
+
+def _message(channel: str, text: Element, *end: Element) -> Element:
+    return sequence(Token("<|channel|>"), Literal(channel), Token("<|message|>"), text, *end)
+
+
+def _compose(family: Family, wish: Wish) -> Description:
+    """Describe messages of which each names its channel: analysis, commentary, final."""
+    again = sequence(Token("<|start|>"), Literal("assistant"))
+    analysis = _message("analysis", Tag("reasoning", Until(("<|end|>",)), _ENDS), _END)
+    preamble = _message("commentary", Tag("content", Until(("<|end|>",)), _ENDS), _END)
+    final = sequence(_message("final", _final_text(wish)), optional(Choice((_RETURN, _END))))
+    calls = Rule("call", family.call(wish.chosen)) if wish.chosen else None
+    thoughts = (analysis,) if wish.thinking.ends else ()
+    before = (*thoughts, *(() if wish.must_call else (preamble,)))
+    answers = (*((calls,) if calls else ()), *(() if wish.must_call else (final,)))
+    known = (family.call(wish.known),) if wish.chosen else ()
+    messages = Choice((*thoughts, *known, preamble, final))
+    return Description(
+        output=sequence(*(optional(sequence(one, again)) for one in before), Choice(answers)),
+        blocks=(Block(sequence(again, messages)), Block(messages)),
+        triggers=family.triggers if wish.chosen else (),
+        calls=calls,
+    )
+
+
+def _final_text(wish: Wish) -> Element:
+    text = Until(("<|end|>", "<|return|>")) if wish.has_free_answer else wish.answer_text
+    return Tag("content", text, _ENDS)
+
+
 HARMONY = Family(
     name="gpt-oss",
     marks=(("<|channel|>", "<|message|>", "<|call|>"),),
     call=_harmony_call,
     triggers=("<|channel|>commentary to=functions.", " to=functions."),
     is_parallel=False,
-    has_channels=True,
-    thinking=("", ""),
+    compose=_compose,
+    thinking=("<|channel|>analysis<|message|>", "<|end|>"),
 )
