@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llamanb import models
     from llamanb.conversation import Session, reply
-    from llamanb.conversation.tools import Tool, tool
+    from llamanb.conversation.tools import Tool, ToolDecision, ToolRequest, tool
     from llamanb.engine import system_info
     from llamanb.models import Model, ModelManager, hub, load, ps, unload
 
@@ -23,6 +23,8 @@ __all__ = [
     "ModelManager",
     "Session",
     "Tool",
+    "ToolDecision",
+    "ToolRequest",
     "__version__",
     "hub",
     "load",
@@ -37,7 +39,7 @@ __all__ = [
 
 _HOMES = {
     "llamanb.conversation": ("Session", "reply"),
-    "llamanb.conversation.tools": ("Tool", "tool"),
+    "llamanb.conversation.tools": ("Tool", "ToolDecision", "ToolRequest", "tool"),
     "llamanb.engine": ("system_info",),
     "llamanb.models": ("Model", "ModelManager", "load", "ps", "unload"),
     "llamanb.notebook": ("load_ipython_extension", "unload_ipython_extension"),

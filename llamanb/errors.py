@@ -18,6 +18,7 @@ FileNotFoundError`` works without knowing llamanb::
     │   └── HubError (OSError)                 a download or look-up on the hub failed
     ├── ContextLengthError (ValueError)        the prompt does not fit
     ├── GrammarError (ValueError)              a constraint does not compile
+    ├── ExtractionError (ValueError)           the answer is not of the type asked for
     ├── TemplateError (ValueError)             a chat template cannot be rendered
     │   └── TemplateLimitError                 … within its bounds of time, size, memory
     ├── EngineError (RuntimeError)
@@ -170,6 +171,21 @@ class GrammarError(LlamanbError, ValueError):
         super().__init__(message)
         self.line = line
         self.column = column
+
+
+class ExtractionError(LlamanbError, ValueError):
+    """A model's answer is not of the type that was asked for.
+
+    Attributes
+    ----------
+    text : the answer, as far as it goes.
+    finish_reason : ``"length"`` if it was cut off by ``max_tokens``.
+    """
+
+    def __init__(self, message: str, *, text: str = "", finish_reason: str = "") -> None:
+        super().__init__(message)
+        self.text = text
+        self.finish_reason = finish_reason
 
 
 class TemplateError(LlamanbError, ValueError):

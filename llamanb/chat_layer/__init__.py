@@ -13,6 +13,7 @@ from llamanb.chat_layer.events import (
 )
 from llamanb.chat_layer.parse import StreamParser, parse
 from llamanb.chat_layer.prompt import ChatMessage, ChatPrompt, Syntax, ToolCall
+from llamanb.chat_layer.syntax.message import MessageParts
 from llamanb.chat_layer.template import render_template
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ChatMessage",
     "ChatPrompt",
     "Finished",
+    "MessageParts",
     "ReasoningDelta",
     "StreamParser",
     "Syntax",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from llamanb.chat_layer.budget import DEADLINE_S, time_limit
+from llamanb.chat_layer.fitting import Fitted, fit
 from llamanb.chat_layer.messages import Messages, content_text, copy_messages, copy_tools, normalise
 from llamanb.chat_layer.output import (
     Output,
@@ -19,12 +21,13 @@ from llamanb.chat_layer.output import (
 )
 from llamanb.chat_layer.probe import probe
 from llamanb.chat_layer.prompt import ChatPrompt, ReasoningFormat, Syntax
-from llamanb.chat_layer.repairs import REPAIRS, merge_late_system, merge_system, tools_as_text
 from llamanb.chat_layer.shared_text import shared_length
-from llamanb.chat_layer.spans import find_spans
+from llamanb.chat_layer.spans import find_spans, without
+from llamanb.chat_layer.syntax.families import HERMES, describe
 from llamanb.chat_layer.template import render_template
 from llamanb.chat_layer.thinking import TurnMarkers, read_markers
-from llamanb.errors import OptionError, TemplateError, TemplateLimitError
+from llamanb.chat_layer.tool_texts import markup_spans
+from llamanb.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,8 +47,6 @@ _CHATML_MARKERS = TurnMarkers(
 )
 _HTML_LIKE = frozenset(["", "<s>", "</s>"])
 
-Tools = list[dict[str, Any]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Renderer:
@@ -59,6 +60,7 @@ class _Renderer:
         context: dict[str, Any] = {"messages": messages, **self.variables}
         if tools:
             context.setdefault("tools", tools)
+            context.setdefault("functions", json.dumps(tools, indent=4, ensure_ascii=False))
         if generation:
             context.setdefault("add_generation_prompt", True)
         return render_template(self.source, context, now=self.now)
@@ -126,7 +128,7 @@ def build(
         choice=read_choice(tool_choice),
         is_parallel=parallel_tool_calls is not False,
         json_schema=json_schema,
-        may_think=enable_thinking is not False,
+        thinks=enable_thinking,
         shows_reasoning=reasoning_format != "none",
         special_tokens=special_tokens,
     )
@@ -142,22 +144,29 @@ def build(
         bos_token=bos_token,
         eos_token=eos_token,
     )
-    ready, refused = _repair(source, ready, tool_list, render)
+    family = _family(template, has_tools=bool(tool_list))
+    fitted = fit(source, ready, tool_list, family, render)
     generation = add_generation_prompt or final is not None
-    prompt = _assemble(render, ready, tool_list, generation=generation)
+    prompt = _assemble(render, fitted, generation=generation)
     prompt = replace(
         prompt,
-        repairs=(*repairs, *refused, *_silent_losses(prompt, tool_list)),
+        repairs=(*repairs, *fitted.repairs),
         additional_stops=_stops(markers, eos_token),
         reasoning_format=reasoning_format,
     )
-    family = family_of(template)
     prompt = replace(prompt, syntax=syntax_of(family, markers.syntax, source))
     prefill = ""
     if final is not None:
         prefill = content_text(final.get("content"))
         prompt = _continue(prompt, final)
     return _with_output(prompt, family, prefill, request)
+
+
+def _family(template: str | None, *, has_tools: bool) -> Family | None:
+    """Give the family that writes calls; without tools only a named one is looked for."""
+    if has_tools:
+        return family_of(template) or HERMES
+    return describe(template) if template else None
 
 
 def _with_output(
@@ -201,67 +210,15 @@ def _renderer(
     return _Renderer(source=source, variables=variables, now=moment)
 
 
-def _repair(
-    source: str, messages: Messages, tools: Tools, render: _Renderer
-) -> tuple[Messages, list[str]]:
-    """Give messages that the template renders, and what had to be changed."""
-    messages, repairs = _keep_shown(source, messages)
-    refusal = _refusal(render, messages, tools)
-    if refusal is None:
-        return messages, repairs
-    for name, change in REPAIRS:
-        changed = change(messages)
-        if changed != messages and _refusal(render, changed, tools) is None:
-            return changed, [*repairs, name]
-    for name, change in REPAIRS:
-        changed = change(messages)
-        if changed != messages:
-            messages, repairs = changed, [*repairs, name]
-            if _refusal(render, messages, tools) is None:
-                return messages, repairs
-    raise refusal
-
-
-def _refusal(render: _Renderer, messages: Messages, tools: Tools) -> TemplateError | None:
-    try:
-        render(messages, tools, generation=True)
-    except TemplateLimitError:
-        raise
-    except TemplateError as error:
-        return error
-    return None
-
-
-def _keep_shown(source: str, messages: Messages) -> tuple[Messages, list[str]]:
-    """Move what the template would leave out without a word."""
-    able = probe(source)
-    is_alone = all(message["role"] == "system" for message in messages)
-    repairs = []
-    for kept, change, name in (
-        (able.tool_results, tools_as_text, "tool calls and results became plain text"),
-        (
-            able.system_role and (able.system_alone or not is_alone),
-            merge_system,
-            "the system message was merged into the user's",
-        ),
-        (able.late_system, merge_late_system, "later system messages became user messages"),
-    ):
-        changed = messages if kept else change(messages)
-        if changed != messages:
-            messages = changed
-            repairs.append(name)
-    return messages, repairs
-
-
-def _assemble(
-    render: _Renderer, messages: Messages, tools: Tools, *, generation: bool
-) -> ChatPrompt:
+def _assemble(render: _Renderer, fitted: Fitted, *, generation: bool) -> ChatPrompt:
+    messages, tools = fitted.messages, fitted.tools
     text = render(messages, tools, generation=generation)
     opening = ""
     if generation:
         closed = render(messages, tools, generation=False)
         opening = text[shared_length(text, closed) :]
     spans = find_spans(text, messages, tools, lambda m, t: render(m, t, generation=generation))
+    spans = without(spans, markup_spans(text, fitted.written))
     return ChatPrompt(prompt=text, generation_prompt=opening, content_spans=spans)
 
 
@@ -269,13 +226,6 @@ def _stops(markers: TurnMarkers, eos_token: str) -> tuple[str, ...]:
     """Give the end of a turn as a stop string, for models that do not end there by themselves."""
     unusable = _HTML_LIKE | {eos_token}
     return () if markers.turn_end in unusable else (markers.turn_end,)
-
-
-def _silent_losses(prompt: ChatPrompt, tools: Tools) -> list[str]:
-    names = [tool.get("function", tool).get("name", "") for tool in tools]
-    if any(str(name) not in prompt.prompt for name in names):
-        return ["the template does not show tools to the model"]
-    return []
 
 
 def _take_final(messages: Messages) -> dict[str, Any]:

@@ -63,12 +63,18 @@ class ToolCallEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
-    """What a tool gave back (``is_error`` if it failed or was denied)."""
+    """What a tool gave back (``is_error`` if it failed or was denied).
+
+    ``stdout`` is what it printed and ``seconds`` how long it took; the model sees
+    ``content`` alone.
+    """
 
     id: str
     name: str
     content: str
     is_error: bool = False
+    stdout: str = ""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from llamanb.chat_layer.prompt import Syntax
 from llamanb.chat_layer.syntax.compose import PLAIN, compose
 from llamanb.chat_layer.syntax.description import Description, Thinking, ToolShape
+from llamanb.chat_layer.syntax.differential import read_family
 from llamanb.chat_layer.syntax.families import HERMES, Family, describe
 from llamanb.chat_layer.syntax.lark import write_lark
 from llamanb.chat_layer.syntax.walk import markers_in
@@ -41,7 +42,7 @@ class Request:
     ----------
     choice : ``"none"``, ``"auto"``, ``"required"`` or the name of a tool.
     is_parallel : whether one answer may hold several calls.
-    may_think : False if the caller asked for an answer without reasoning.
+    thinks : whether the caller asked for reasoning; None leaves it to the template.
     shows_reasoning : whether reasoning is told from content.
     special_tokens : the vocabulary's control tokens and their ids, if it is known.
     """
@@ -50,9 +51,19 @@ class Request:
     choice: str = "auto"
     is_parallel: bool = True
     json_schema: Mapping[str, Any] | None = None
-    may_think: bool = True
+    thinks: bool | None = None
     shows_reasoning: bool = True
     special_tokens: Mapping[str, int] | None = None
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether the answer has to be a call."""
+        return self.choice not in {"none", "auto"}
+
+    @property
+    def may_think(self) -> bool:
+        """Whether a grammar lets the model open reasoning: not before a forced call, unless asked."""
+        return not self.is_forced if self.thinks is None else self.thinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +93,7 @@ class Output:
         OptionError
             If what is asked is impossible.
         """
-        if prefill and request.choice not in {"none", "auto"}:
+        if prefill and request.is_forced:
             raise OptionError(
                 f"tool_choice={request.choice!r} cannot be kept while a message is continued"
             )
@@ -124,10 +135,11 @@ class Output:
 def _constrained(description: Description, request: Request) -> tuple[Element | None, bool]:
     """Give what the grammar is made of, None for no grammar, and whether it waits."""
     has_calls = description.calls is not None
-    is_free = request.json_schema is None and request.choice in {"none", "auto"}
-    if is_free and has_calls and description.triggers:
-        return description.calls, True
-    return (description.output if has_calls or not is_free else None), False
+    if request.json_schema is None and request.choice == "auto" and has_calls:
+        is_lazy = bool(description.triggers)
+        return description.calls if is_lazy else description.output, is_lazy
+    is_free = request.json_schema is None and (request.choice == "auto" or not request.tools)
+    return None if is_free else description.output, False
 
 
 def _begun(family: Family | None, opening: str) -> str:
@@ -159,7 +171,7 @@ def family_of(source: str | None) -> Family | None:
 
     Without a template models are given ChatML, and Hermes' tool calls with it.
     """
-    return describe(source) if source else HERMES
+    return (describe(source) or read_family(source)) if source else HERMES
 
 
 def syntax_of(family: Family | None, found: Syntax, source: str) -> Syntax:

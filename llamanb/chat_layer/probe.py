@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -41,6 +42,8 @@ class Capabilities:
     system_alone : whether it shows one that nothing follows.
     tool_results : whether it shows what a tool gave back.
     object_arguments : whether a call's arguments may be an object.
+    tools : whether it shows tool definitions.
+    tool_calls, parallel_calls : whether it shows a turn's call, and a second one.
     """
 
     string_content: bool = True
@@ -50,6 +53,9 @@ class Capabilities:
     system_alone: bool = True
     tool_results: bool = True
     object_arguments: bool = True
+    tools: bool = True
+    tool_calls: bool = True
+    parallel_calls: bool = True
 
 
 def try_render(source: str, messages: Messages, **variables: Any) -> str:
@@ -77,6 +83,9 @@ def probe(source: str) -> Capabilities:
         system_alone=_shows(source, _typed_if([system], typed=not string_content)),
         tool_results=_shows_call(source, {}, "", NEEDLE) or _shows_call(source, "{}", "", NEEDLE),
         object_arguments=_shows_call(source, {"qZkeyZq": NEEDLE}, "", "qZresultZq"),
+        tools=_shows_tools(source),
+        tool_calls=_shows_calls(source, 1),
+        parallel_calls=_shows_calls(source, 2),
     )
 
 
@@ -106,3 +115,40 @@ def _shows_call(source: str, arguments: Any, content: str, result: str) -> bool:
         {"role": "tool", "tool_call_id": "qZ0000001", "name": "qZtoolZq", "content": result},
     ]
     return NEEDLE in try_render(source, messages, tools=[TOOL])
+
+
+def _shows_tools(source: str) -> bool:
+    shown = try_render(
+        source, [USER], tools=[TOOL], functions=json.dumps([TOOL]), add_generation_prompt=True
+    )
+    return "qZtoolZq" in shown
+
+
+def _shows_calls(source: str, count: int) -> bool:
+    """Say whether so many calls of one turn all show (or the turn is refused: then they might)."""
+    names = [f"qZcall{number}Zq" for number in range(count)]
+    values = [f"qZvalue{number}Zq" for number in range(count)]
+    for is_text in (False, True):
+        calls = [_call(*one, is_text=is_text) for one in zip(names, values, strict=True)]
+        results: Messages = [
+            {
+                "role": "tool",
+                "tool_call_id": call["id"],
+                "name": "qZtoolZq",
+                "content": "qZresultZq",
+            }
+            for call in calls
+        ]
+        messages: Messages = [USER, {"role": "assistant", "content": "", "tool_calls": calls}]
+        for conversation in ([*messages, *results], messages):
+            shown = try_render(source, conversation, tools=[TOOL])
+            if shown:
+                both = zip(names, values, strict=True)
+                return all(name in shown or value in shown for name, value in both)
+    return True
+
+
+def _call(name: str, value: str, *, is_text: bool) -> dict[str, Any]:
+    arguments: Any = {"qZkeyZq": value}
+    function = {"name": name, "arguments": json.dumps(arguments) if is_text else arguments}
+    return {"id": f"{name:0<9}"[-9:], "type": "function", "function": function}

@@ -9,16 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import string
+from collections.abc import Callable
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llamanb.chat_layer.messages import Message, Messages, content_text
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+__all__ = [
+    "REPAIRS",
+    "Change",
+    "merge_late_system",
+    "merge_system",
+    "one_call_at_a_time",
+    "tools_as_text",
+]
 
-__all__ = ["REPAIRS", "merge_late_system", "merge_system", "tools_as_text"]
-
+Change = Callable[[Messages], Messages]
 _ALPHABET = string.ascii_letters + string.digits
 ID_CHARS = 9
 
@@ -95,6 +101,20 @@ def _without_moved(messages: Messages, moved: list[int]) -> Messages:
         for m in messages
         if m["role"] != "tool" or id(m) in moved or m.get("tool_call_id") not in ids
     ]
+
+
+def answer_results(messages: Messages) -> Messages:
+    """Put an unsaid answer between tool results and what the user says next.
+
+    So it is when a turn was cut short after its tools ran. Some templates refuse an
+    answer without any text.
+    """
+    changed: Messages = []
+    for message in messages:
+        if message["role"] == "user" and changed and changed[-1]["role"] == "tool":
+            changed.append({"role": "assistant", "content": "…"})
+        changed.append(dict(message))
+    return changed
 
 
 def merge_late_system(messages: Messages) -> Messages:
@@ -178,12 +198,13 @@ def _call_text(call: Any) -> str:
     return json.dumps(shown, ensure_ascii=False, default=str)
 
 
-REPAIRS: tuple[tuple[str, Callable[[Messages], Messages]], ...] = (
+REPAIRS: tuple[tuple[str, Change], ...] = (
     ("tool call ids became nine letters and digits", shorten_ids),
     ("tool call arguments became text", strings_for_arguments),
     ("tool call arguments were wrapped into an object", objects_for_arguments),
     ("parallel tool calls became one call at a time", one_call_at_a_time),
     ("later system messages became user messages", merge_late_system),
+    ("an unsaid answer (…) was put after tool results", answer_results),
     ("neighbouring turns of one role were joined", alternate_roles),
     ("an empty user turn was added", add_user_turn),
     ("the system message was merged into the user's", merge_system),

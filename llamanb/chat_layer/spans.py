@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -18,7 +18,7 @@ from llamanb.chat_layer.messages import Messages
 from llamanb.chat_layer.shared_text import shared_length
 from llamanb.errors import TemplateError
 
-__all__ = ["find_spans"]
+__all__ = ["Span", "find_spans", "without"]
 
 Span = tuple[int, int]
 Render = Callable[[Messages, Any], str]
@@ -211,3 +211,16 @@ def _merged(spans: Iterator[Span]) -> tuple[Span, ...]:
         elif start < end:
             merged.append((start, end))
     return tuple(merged)
+
+
+def without(spans: tuple[Span, ...], taken: Iterable[Span]) -> tuple[Span, ...]:
+    """Give ``spans`` without the ranges ``taken``."""
+    left = list(spans)
+    for start, end in taken:
+        left = [
+            part
+            for span in left
+            for part in ((span[0], min(span[1], start)), (max(span[0], end), span[1]))
+            if part[0] < part[1]
+        ]
+    return tuple(left)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llamanb.engine.grammar_errors import grammar_error
 from llamanb.engine.worker import NativeWorker
 from llamanb.errors import EngineError, GrammarError
 
@@ -29,6 +30,8 @@ MAX_GBNF_BYTES = 1 << 16  # the converter takes quadratic time
 MAX_NESTING = 200
 COMPILE_TIMEOUT_S = 1.0
 _STACK_BYTES = 256 << 20
+# a small model may write white space for ever where JSON allows any amount of it
+_JSON_OPTIONS: Any = {"whitespace_pattern": r"[ \n\r\t]{0,32}"}
 _WORD_BITS = 32
 _worker_lock = threading.Lock()
 _worker: NativeWorker | None = None
@@ -112,18 +115,29 @@ class GrammarCompiler:
             raise GrammarError(
                 f"the grammar takes longer than {COMPILE_TIMEOUT_S:g} s to compile; make it simpler"
             ) from None
-        return ConstraintState(matcher, self._vocabulary.n_tokens)
+        state = ConstraintState(matcher, self._vocabulary.n_tokens)
+        self._begin(state, constraint.begun)
+        return state
+
+    def _begin(self, state: ConstraintState, begun: str) -> None:
+        """Take in the text that the prompt ends with."""
+        tokens = self._vocabulary.tokenize_inside(begun, parse_special=True)
+        if begun and not state.start_with(tokens):
+            raise GrammarError(f"the text begun, {begun[:80]!r}, does not match the grammar")
 
     def _compile(self, constraint: Constraint) -> Any:
         from llguidance import LLMatcher
 
-        matcher = LLMatcher(self._prepared(), _to_llguidance(constraint), log_level=0)
+        source = _lark_of(constraint) if constraint.kind == "gbnf" else constraint.source
+        grammar = _to_llguidance(constraint, source)
+        matcher = LLMatcher(self._prepared(), grammar, log_level=0)
         if not matcher.is_error():
             # The first mask may take a second and hundreds of MB before it is refused:
             # better here than between the steps of everybody's streams.
             matcher.compute_bitmask()
         if matcher.is_error():
-            raise _grammar_error(matcher.get_error())
+            lark = source if constraint.kind == "gbnf" else ""
+            raise grammar_error(constraint, matcher.get_error(), lark)
         return matcher
 
     def _prepared(self) -> Any:
@@ -150,26 +164,33 @@ class _TokenTable:
         self.special_token_ids = sorted(vocabulary.control | vocabulary.eog)
 
     def __call__(self, text: str) -> list[int]:
-        return self._vocabulary.tokenize(text, add_special=False, parse_special=False)
+        return self._vocabulary.tokenize_inside(text)
 
 
-def _to_llguidance(constraint: Constraint) -> str:
+def _to_llguidance(constraint: Constraint, source: str) -> str:
+    """Wrap a source for llguidance; GBNF comes as the Lark it became."""
     from llguidance import LLMatcher
 
-    try:
-        match constraint.kind:
-            case "json_schema":
-                return str(LLMatcher.grammar_from_json_schema(constraint.source))
-            case "regex":
-                return str(LLMatcher.grammar_from_regex(constraint.source))
-            case "lark":
-                return str(LLMatcher.grammar_from_lark(constraint.source))
-            case "gbnf":
-                from llguidance.gbnf_to_lark import gbnf_to_lark
+    def wrap_schema(schema: str) -> str:
+        return LLMatcher.grammar_from_json_schema(schema, defaults=_JSON_OPTIONS)
 
-                return str(LLMatcher.grammar_from_lark(gbnf_to_lark(constraint.source)))
-    except Exception as error:  # the GBNF converter raises bare Exception
-        raise _grammar_error(str(error)) from error
+    wrap: dict[str, Callable[[str], str]] = {
+        "json_schema": wrap_schema,
+        "regex": LLMatcher.grammar_from_regex,
+    }
+    try:
+        return wrap.get(constraint.kind, LLMatcher.grammar_from_lark)(source)
+    except ValueError as error:
+        raise grammar_error(constraint, error) from error
+
+
+def _lark_of(constraint: Constraint) -> str:
+    from llguidance.gbnf_to_lark import gbnf_to_lark
+
+    try:
+        return str(gbnf_to_lark(constraint.source))
+    except Exception as error:  # the converter raises bare Exception
+        raise grammar_error(constraint, error) from error
 
 
 def _grammar_worker() -> NativeWorker:
@@ -200,8 +221,3 @@ def _check_size(constraint: Constraint) -> None:
         raise GrammarError(
             f"the grammar is nested {deepest} deep; at most {MAX_NESTING} is possible"
         )
-
-
-def _grammar_error(message: str) -> GrammarError:
-    first = message.strip().splitlines()[0] if message.strip() else "unknown reason"
-    return GrammarError(f"the grammar does not compile: {first}")

@@ -118,7 +118,7 @@ class TriggerWatch:
             return self._tokens[number:]
         after = number + 1
         end = self._starts[after] if after < len(self._starts) else len(self._text)
-        head = self._vocabulary.tokenize(self._text[place:end], add_special=False)
+        head = self._vocabulary.tokenize_inside(self._text[place:end])
         return [*head, *self._tokens[after:]]
 
 

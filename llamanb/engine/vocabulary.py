@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from llamanb.engine.native import check_process
@@ -25,6 +26,7 @@ __all__ = ["Vocabulary"]
 
 MAX_TEXT_BYTES = 64 << 20
 _NO_TOKEN = -1
+_MARK = "\x02"  # joins with no other character to one token
 _NO_VOCABULARY = 0  # LLAMA_VOCAB_TYPE_NONE; asking it for a token's text aborts
 _KEEP_SPECIAL, _SHOW_SPECIAL = False, True
 _HIDDEN_ATTRIBUTES = 1 | 8  # unknown, control: llama.cpp shows neither in text
@@ -132,6 +134,22 @@ class Vocabulary:
                 encoded, add_special=add_special, parse_special=parse_special
             )
         )
+
+    def tokenize_inside(self, text: str, *, parse_special: bool = False) -> list[int]:
+        """Turn text into the ids it has in the middle of another text.
+
+        SentencePiece vocabularies put a space before a text that stands alone.
+        """
+        if not text or not self._begins_with_space:
+            return self.tokenize(text, add_special=False, parse_special=parse_special)
+        head = self.tokenize(_MARK, add_special=False)
+        whole = self.tokenize(_MARK + text, add_special=False, parse_special=parse_special)
+        return whole[len(head) :]
+
+    @cached_property
+    def _begins_with_space(self) -> bool:
+        alone = self.tokenize(_MARK, add_special=False)
+        return b"".join(self.pieces[token] for token in alone) != _MARK.encode()
 
     def detokenize(self, tokens: Sequence[int], *, special: bool = False) -> str:
         """Turn token ids into text; ``special`` shows control tokens too.

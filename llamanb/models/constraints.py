@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_origin
 
 from llamanb.errors import GrammarError, OptionError
 from llamanb.settings import Constraint
 
-__all__ = ["CONSTRAINT_OPTIONS", "read_constraint"]
+__all__ = ["CONSTRAINT_OPTIONS", "json_schema_of", "read_constraint"]
 
 CONSTRAINT_OPTIONS = ("grammar", "json_schema", "regex", "choices")
 
@@ -19,8 +19,9 @@ def read_constraint(
     """Make a constraint of the one option that is given.
 
     ``grammar`` is Lark (``start: …``) or GBNF (``root ::= …``) text, or a ready
-    Constraint; ``json_schema`` a dictionary, JSON text, or a pydantic model class;
-    ``choices`` the texts of which one is to be written.
+    Constraint; ``json_schema`` a dictionary, JSON text, or a type that pydantic can
+    describe (a model, dataclass, TypedDict …); ``choices`` the texts of which one is
+    to be written.
 
     Raises
     ------
@@ -39,7 +40,7 @@ def read_constraint(
     if grammar is not None:
         return Constraint(kind="gbnf" if _is_gbnf(grammar) else "lark", source=grammar)
     if json_schema is not None:
-        return Constraint(kind="json_schema", source=_schema_text(json_schema))
+        return Constraint(kind="json_schema", source=json.dumps(json_schema_of(json_schema)))
     if choices is not None:
         return Constraint(kind="lark", source=_one_of(choices))
     return None if regex is None else Constraint(kind="regex", source=regex)
@@ -51,13 +52,29 @@ def _is_gbnf(grammar: Any) -> bool:
     return "::=" in grammar
 
 
-def _schema_text(schema: Any) -> str:
-    if hasattr(schema, "model_json_schema"):
-        schema = schema.model_json_schema()
+def json_schema_of(schema: Any) -> Any:
+    """Give the JSON Schema that a dictionary, JSON text or a type stands for.
+
+    Raises
+    ------
+    GrammarError
+        If a text is not JSON.
+    OptionError
+        If a type cannot be described in JSON.
+    """
+    if _is_type(schema):
+        from llamanb.chat_layer.syntax.schemas import closed
+        from llamanb.models.typed import target_of  # pydantic, for those who use it
+
+        return closed(target_of(schema).schema)
     try:
-        return json.dumps(json.loads(schema) if isinstance(schema, str) else schema)
+        return json.loads(schema if isinstance(schema, str) else json.dumps(schema))
     except (ValueError, TypeError, RecursionError) as error:
         raise GrammarError(f"json_schema= is not JSON: {error}") from None
+
+
+def _is_type(value: Any) -> bool:
+    return isinstance(value, type) or get_origin(value) is not None
 
 
 def _one_of(choices: Any) -> str:

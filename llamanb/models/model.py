@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from llamanb.errors import OptionError
-from llamanb.models import batching, requests
+from llamanb.models import batching
+from llamanb.models.chatting import Chatting
 from llamanb.models.completion import AsyncTextStream, Completion, TextStream
 from llamanb.models.embedding import embedding_tokens, input_prefix, text_list
 from llamanb.models.memory import readable_bytes
 from llamanb.models.options import checks_names, shows_options
-from llamanb.models.requests import build_request, check_options, message_list, token_ids
+from llamanb.models.requests import build_request, check_options, token_ids
 from llamanb.models.table import html_of
 from llamanb.settings import plain_number
 
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from llamanb.engine.values import ModelInfo
     from llamanb.models.embedding import InputType
     from llamanb.models.preflight import GgufHeader
+    from llamanb.models.requests import Prompt
     from llamanb.models.residence import Residence
 
 __all__ = ["Model"]
 
 
-class Model:
+class Model(Chatting):
     """A model of this kernel. Stages: resident ⇄ evicted → closed.
 
     Made by ``llamanb.load``. An evicted model is loaded again when it is next used;
@@ -173,51 +174,6 @@ class Model:
         """Give the text of one token."""
         return self.vocab.token_to_piece(plain_number(token))
 
-    def count_tokens(
-        self, content: str | Iterable[dict[str, Any]], tools: Sequence[Any] | None = None
-    ) -> int:
-        """Count the tokens of a text, or of messages rendered by the chat template."""
-        if isinstance(content, str):
-            return len(self.tokenize(content))
-        prompt = self.apply_template(content, tools=tools)
-        return len(requests.prompt_tokens(self.vocab, prompt))
-
-    def apply_template(
-        self,
-        messages: Iterable[dict[str, Any]],
-        *,
-        tools: Sequence[Any] | None = None,
-        add_generation_prompt: bool = True,
-        enable_thinking: bool | None = None,
-        chat_template: str | None = None,
-        **options: Any,
-    ) -> str:
-        """Render messages (OpenAI dictionaries) into the prompt the model was trained on.
-
-        Raises
-        ------
-        TemplateError
-            If the template is malformed, too costly, or refuses the messages.
-        OptionError
-            If the model has no chat template and none is given.
-        """
-        from llamanb.chat_layer import build
-
-        template = chat_template or self.chat_template
-        if template is None:
-            raise OptionError(f"{self.name!r} has no chat template; pass chat_template=")
-        chat_prompt = build(
-            template,
-            message_list(messages),
-            tools=tools,
-            add_generation_prompt=add_generation_prompt,
-            enable_thinking=enable_thinking,
-            bos_token=self.info.bos_token,
-            eos_token=self.info.eos_token,
-            **options,
-        )
-        return str(chat_prompt.prompt)
-
     # ---- generating --------------------------------------------------------------------
 
     def submit(self, request: EngineRequest) -> Generation:
@@ -225,22 +181,23 @@ class Model:
         return self._residence.submit(request)
 
     @shows_options
-    def request(self, prompt: str | Sequence[int], **options: Any) -> EngineRequest:
+    def request(self, prompt: Prompt, **options: Any) -> EngineRequest:
         """Make the request that ``generate`` would submit; see there for the options."""
         return build_request(self.vocab, prompt, options)
 
-    def _start(self, prompt: str | Sequence[int], options: dict[str, Any]) -> Generation:
+    def _start(self, prompt: Prompt, options: dict[str, Any]) -> Generation:
         check_options(options)
         with self._residence.lease():
             return self.submit(self.request(prompt, **options))
 
     @shows_options
-    def generate(self, prompt: str | Sequence[int], **options: Any) -> Completion:
+    def generate(self, prompt: Prompt, **options: Any) -> Completion:
         """Continue a prompt and give the whole text.
 
         Parameters
         ----------
-        prompt : text, in which the names of control tokens mean those tokens, or ids.
+        prompt : text, in which the names of control tokens mean those tokens whoever
+            wrote them; a ``ChatPrompt``, where they do so in the template's text only; or ids.
         **options : sampling and constraint options
             ``max_tokens=256, temperature=0.8, top_k=40, top_p=0.95, min_p=0.05,
             seed=None, stop=None, logprobs=None`` and the other fields of
@@ -265,12 +222,12 @@ class Model:
         return self.last_completion
 
     @shows_options
-    def stream(self, prompt: str | Sequence[int], **options: Any) -> TextStream:
+    def stream(self, prompt: Prompt, **options: Any) -> TextStream:
         """Continue a prompt and give the text piece by piece; options as ``generate``."""
         return TextStream(self._start(prompt, options))
 
     @shows_options
-    async def agenerate(self, prompt: str | Sequence[int], **options: Any) -> Completion:
+    async def agenerate(self, prompt: Prompt, **options: Any) -> Completion:
         """Continue a prompt without blocking the event loop; options as ``generate``."""
         generation = self._start(prompt, options)
         try:
@@ -282,14 +239,14 @@ class Model:
         return self.last_completion
 
     @shows_options
-    def astream(self, prompt: str | Sequence[int], **options: Any) -> AsyncTextStream:
+    def astream(self, prompt: Prompt, **options: Any) -> AsyncTextStream:
         """Give the text piece by piece in an event loop; options as ``generate``."""
         return AsyncTextStream(self._start(prompt, options))
 
     @shows_options
     def generate_batch(
         self,
-        prompts: Iterable[str | Sequence[int]],
+        prompts: Iterable[Prompt],
         *,
         progress: bool = True,
         errors: batching.OnError = "raise",

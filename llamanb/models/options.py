@@ -11,9 +11,19 @@ from llamanb.errors import OptionError
 from llamanb.settings import SamplingSettings, refuse_unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["FURTHER_OPTIONS", "changed", "checks_names", "plain_signature", "shows_options"]
+__all__ = [
+    "DEFAULT_SAMPLING",
+    "FURTHER_OPTIONS",
+    "changed",
+    "checks_names",
+    "plain_signature",
+    "show_options",
+    "shows_options",
+]
+
+DEFAULT_SAMPLING = SamplingSettings(max_tokens=2048)  # of chats; a plain text gets less
 
 FURTHER_OPTIONS = (
     "grammar",
@@ -74,12 +84,17 @@ def plain_signature(function: Callable[..., Any]) -> inspect.Signature:
 
 def shows_options(function: F) -> F:
     """Let ``help()`` and completion show every option that ``**options`` takes."""
+    return show_options(function, SamplingSettings(), FURTHER_OPTIONS)
+
+
+def show_options(function: F, sampling: SamplingSettings, further: Iterable[str]) -> F:
+    """Show the options of sampling with their defaults, and ``further`` ones."""
     signature = inspect.signature(function)
     named = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    defaults = {field.name: field.default for field in fields(SamplingSettings)}
+    defaults = {field.name: getattr(sampling, field.name) for field in fields(sampling)}
     options = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
-        for name, default in {**defaults, **dict.fromkeys(FURTHER_OPTIONS)}.items()
+        for name, default in {**defaults, **dict.fromkeys(further)}.items()
     ]
     shown = signature.replace(parameters=[*named, *options])
     function.__signature__ = shown  # type: ignore[attr-defined]  # inspect's own protocol

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from typing_extensions import TypeIs
 
 from llamanb.engine.values import EngineRequest
 from llamanb.errors import OptionError
 from llamanb.models.constraints import CONSTRAINT_OPTIONS, read_constraint
 from llamanb.models.options import FURTHER_OPTIONS
-from llamanb.settings import SamplingSettings, Trigger, plain_number, refuse_unknown
+from llamanb.models.tokens import prompt_tokens as chat_prompt_tokens
+from llamanb.models.triggers import read_preserved, read_trigger, with_trigger
+from llamanb.settings import SamplingSettings, plain_number, refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llamanb.chat_layer import ChatPrompt
     from llamanb.engine import Vocabulary
-    from llamanb.settings import Constraint
+
+    Prompt: TypeAlias = str | ChatPrompt | Sequence[int]
 
 __all__ = ["build_request", "check_options", "message_list", "prompt_tokens", "token_ids"]
 
@@ -45,7 +51,7 @@ def check_options(options: Mapping[str, Any]) -> None:
 
 def build_request(
     vocabulary: Vocabulary,
-    prompt: str | Sequence[int],
+    prompt: Prompt,
     options: dict[str, Any],
     *,
     base: SamplingSettings | None = None,
@@ -58,12 +64,12 @@ def build_request(
         Naming the option.
     """
     check_options(options)
-    preserved = options.pop("preserved_tokens", None) or ()
+    preserved = options.pop("preserved_tokens", None)
     affinity = options.pop("affinity", None)
-    constraint = _lazy(
-        read_constraint(**{name: options.pop(name, None) for name in CONSTRAINT_OPTIONS}),
-        _strings("trigger_patterns", options.pop("trigger_patterns", None)),
-        _token_ids_of("trigger_tokens", vocabulary, options.pop("trigger_tokens", None) or ()),
+    patterns, tokens = (options.pop(f"trigger_{kind}", None) for kind in ("patterns", "tokens"))
+    trigger = read_trigger(vocabulary, patterns, tokens)
+    constraint = with_trigger(
+        read_constraint(**{name: options.pop(name, None) for name in CONSTRAINT_OPTIONS}), trigger
     )
     sampling = SamplingSettings.from_options(base, **options)
     _check_biased(sampling, vocabulary.n_tokens)
@@ -71,7 +77,7 @@ def build_request(
         prompt_tokens=prompt_tokens(vocabulary, prompt),
         sampling=sampling,
         constraint=constraint,
-        preserved_tokens=_token_ids_of("preserved_tokens", vocabulary, preserved),
+        preserved_tokens=read_preserved(vocabulary, preserved, trigger),
         affinity=affinity,
     )
 
@@ -84,8 +90,14 @@ def _check_biased(sampling: SamplingSettings, n_tokens: int) -> None:
             )
 
 
-def prompt_tokens(vocabulary: Vocabulary, prompt: str | Sequence[int]) -> tuple[int, ...]:
-    """Give the ids; the text of control tokens in a prompt means those tokens."""
+def prompt_tokens(vocabulary: Vocabulary, prompt: Prompt) -> tuple[int, ...]:
+    """Give the ids of a prompt.
+
+    In a text, the text of a control token means that token, whoever wrote it; in a
+    ``ChatPrompt`` only where the template wrote it.
+    """
+    if _is_chat_prompt(prompt):
+        return chat_prompt_tokens(prompt, vocabulary)
     if not isinstance(prompt, str):
         return token_ids(prompt)
     tokens = vocabulary.tokenize(prompt, add_special=True, parse_special=True)
@@ -93,6 +105,11 @@ def prompt_tokens(vocabulary: Vocabulary, prompt: str | Sequence[int]) -> tuple[
     if len(tokens) > 1 and tokens[0] == tokens[1] == vocabulary.bos:
         tokens = tokens[1:]
     return tuple(tokens)
+
+
+def _is_chat_prompt(prompt: Any) -> TypeIs[ChatPrompt]:
+    """Tell a ``ChatPrompt`` from others, without importing the chat layer for it."""
+    return hasattr(prompt, "content_spans")
 
 
 def token_ids(tokens: Any, what: str = "a prompt") -> tuple[int, ...]:
@@ -134,36 +151,3 @@ def message_list(messages: Any) -> list[Any]:
 
 def _kind(value: object) -> str:
     return "None" if value is None else type(value).__name__
-
-
-def _token_ids_of(option: str, vocabulary: Vocabulary, tokens: Any) -> frozenset[int]:
-    """Read ids, or the texts of tokens; a text that is not one token is left out."""
-    listed = [tokens] if isinstance(tokens, str) else tokens
-    if not hasattr(listed, "__iter__"):
-        raise OptionError(f"{option}={tokens!r} is not possible: give token ids or texts")
-    ids: list[int] = []
-    for token in map(plain_number, listed):
-        if isinstance(token, str):
-            parsed = vocabulary.tokenize(token, add_special=False, parse_special=True)
-            ids.extend(parsed if len(parsed) == 1 else ())
-        else:
-            ids.append(token)
-    return frozenset(ids)
-
-
-def _strings(option: str, value: Any) -> tuple[str, ...]:
-    listed = (value,) if isinstance(value, str) else tuple(value or ())
-    if not all(isinstance(text, str) and text for text in listed):
-        raise OptionError(f"{option}={value!r} is not possible: give texts")
-    return listed
-
-
-def _lazy(
-    constraint: Constraint | None, patterns: tuple[str, ...], tokens: frozenset[int]
-) -> Constraint | None:
-    """Have a constraint begin at a trigger, if one is given."""
-    if not patterns and not tokens:
-        return constraint
-    if constraint is None:
-        raise OptionError("a trigger needs a grammar=, json_schema=, regex= or choices= to start")
-    return replace(constraint, trigger=Trigger(patterns=patterns, tokens=tokens))

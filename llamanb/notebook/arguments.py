@@ -174,7 +174,7 @@ def _keep_rest(line: str, rest: list[Word], command: Command, into: Arguments) -
     if command.takes_text:
         is_quoted = len(rest) == 1 and rest[0].quoted
         into.text = rest[0].value if is_quoted else _verbatim(line, rest)
-        if not into.text.strip():
+        if command.at_least and not into.text.strip():
             raise UsageError(f"{command.name} needs a text. Example: {command.example}")
         return
     into.operands = [word.value for word in rest]

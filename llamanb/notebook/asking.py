@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from llamanb.chat_layer import ChatPrompt
-    from llamanb.conversation import ReplyStream
+    from llamanb.conversation import TalkStream
     from llamanb.engine import Generation
     from llamanb.models import Model
     from llamanb.notebook.cell_output import Output
@@ -89,7 +89,7 @@ class Asked:
     source: EventSource
     output: Output
     turn: str = ""
-    stream: ReplyStream | None = None
+    stream: TalkStream | None = None
     raw_generation: Generation | None = None
     transcript: Transcript = field(init=False)
 
@@ -115,8 +115,7 @@ class Asked:
         """
         record = self._record()
         if self.stream is not None:
-            said = self.stream.message
-            self.transcript.catch_up(said.content, said.reasoning_content)
+            self.transcript.catch_up(self.stream.text, self.stream.reasoning)
         if self.transcript.finished is None:
             reason = "cancelled" if self.transcript.interrupted else record.finish_reason
             self.transcript.add(Finished(reason=reason, error=record.error))

@@ -11,11 +11,13 @@ from llamanb.settings import SamplingSettings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from llamanb.notebook.options import Command, Option, Source
+    from llamanb.notebook.option_kinds import Source
+    from llamanb.notebook.options import Command, Option
 
-__all__ = ["completions"]
+__all__ = ["TOOL_ACTIONS", "completions"]
 
 MOST_FILES = 200
+TOOL_ACTIONS = ("list", "add", "rm", "show", "call")
 
 
 def completions(rest: str, names: Callable[[str], Iterable[str]], *, is_cell: bool) -> list[str]:
@@ -29,10 +31,22 @@ def completions(rest: str, names: Callable[[str], Iterable[str]], *, is_cell: bo
     option_name, assigned, value = fragment.rpartition("=")
     option = _option(option_name if assigned else (before[-1] if before else ""), command)
     if option is not None and option.kind != "switch":
-        return _values(option.completes, value or fragment, names, option.choices)
+        return _option_values(option, value or fragment, names)
     if fragment.startswith("-"):
         return _starting(fragment, (s for o in command.options for s in o.spellings))
+    if command.completes == "actions" and len(before) > 1:
+        return _values("tools", fragment, names, ())
     return _operands(command, fragment, names)
+
+
+def _option_values(
+    option: Option, written: str, names: Callable[[str], Iterable[str]]
+) -> list[str]:
+    """Give what may stand after an option; of a list only the last value is completed."""
+    before, comma, fragment = written.rpartition(",") if option.is_list else ("", "", written)
+    found = _values(option.completes, fragment, names, option.choices)
+    taken = before.split(",")
+    return [f"{before}{comma}{value}" for value in found if value not in taken]
 
 
 def _operands(command: Command, fragment: str, names: Callable[[str], Iterable[str]]) -> list[str]:
@@ -55,8 +69,12 @@ def _values(
     choices: Iterable[str],
 ) -> list[str]:
     match source:
-        case "models" | "chats":
-            return _starting(fragment, names(source))
+        case "models" | "chats" | "tools" | "types":
+            return _starting(fragment, [*choices, *names(source)])
+        case "variables":
+            return _starting(fragment, (f"${name}" for name in names(source)))
+        case "actions":
+            return _starting(fragment, TOOL_ACTIONS)
         case "files":
             return _files(fragment)
         case "commands":

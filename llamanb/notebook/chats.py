@@ -9,7 +9,7 @@ from llamanb.conversation import Session
 from llamanb.notebook.messages import UsageError, unknown
 
 if TYPE_CHECKING:
-    from llamanb.conversation import ReplyStream
+    from llamanb.conversation import TalkStream
     from llamanb.models import Model
 
 __all__ = ["DEFAULT_CHAT", "CellRun", "ChatBook", "NamedChat"]
@@ -52,7 +52,7 @@ class NamedChat:
         """How many questions have been asked."""
         return sum(message["role"] == "user" for message in self.messages)
 
-    def stream(self, text: str, run: CellRun, options: dict[str, Any]) -> ReplyStream:
+    def stream(self, text: str, run: CellRun, options: dict[str, Any]) -> TalkStream:
         """Ask ``text`` and give the reply on its way.
 
         A cell that has asked before takes the place of its own turn, and what was

@@ -6,166 +6,24 @@ and ``%%llama`` in ``magics.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from llamanb.notebook.option_groups import (
+    FORMATS,
+    LOADING,
+    RESULT,
+    RUN_TOOLS,
+    SAMPLING,
+    SHOWN_TOOLS,
+    THINKING,
+    WANTED,
+    WHO,
+)
+from llamanb.notebook.option_kinds import Command, Option, switch
 
 __all__ = ["CELL", "COMMANDS", "FORMATS", "Command", "Option"]
 
-Kind = Literal["switch", "text", "texts", "whole", "number", "choice"]
-Source = Literal["", "models", "chats", "files", "commands", "settings"]
-FORMATS = ("md", "text", "code", "json", "raw", "silent")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One option: ``--name VALUE``.
-
-    ``key`` names the parsed value; a switch gives ``constant``; ``texts`` may be
-    repeated; ``completes`` says where completions of the value come from.
-    """
-
-    name: str
-    key: str
-    about: str
-    short: str = ""
-    kind: Kind = "text"
-    value: str = ""
-    choices: tuple[str, ...] = ()
-    constant: bool = True
-    completes: Source = ""
-    example: str = ""
-
-    @property
-    def spellings(self) -> tuple[str, ...]:
-        """The ways to write it, the long one first."""
-        return (f"--{self.name}", f"-{self.short}") if self.short else (f"--{self.name}",)
-
-    @property
-    def usage(self) -> str:
-        """All spellings and the value, as the help shows them."""
-        return " ".join(filter(None, ("/".join(self.spellings), self.value)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Command:
-    """One command: its operands, its options and a line that works.
-
-    ``operands`` is how the help writes them; ``at_least`` and ``at_most`` count
-    them. With ``takes_text`` everything that is not an option is text, verbatim.
-    """
-
-    name: str
-    about: str
-    example: str
-    operands: str = ""
-    at_least: int = 0
-    at_most: int = 0
-    takes_text: bool = False
-    completes: Source = ""
-    options: tuple[Option, ...] = ()
-
-
-def _text(name: str, key: str, value: str, about: str, example: str, **more: str) -> Option:
-    return Option(name=name, key=key, value=value, about=about, example=example, **more)  # type: ignore[arg-type]  # short and completes only
-
-
-def _whole(name: str, key: str, about: str, example: str, short: str = "") -> Option:
-    return Option(
-        name=name, key=key, kind="whole", value="N", about=about, example=example, short=short
-    )
-
-
-def _number(name: str, key: str, about: str, example: str) -> Option:
-    return Option(name=name, key=key, kind="number", value="X", about=about, example=example)
-
-
-def _switch(name: str, key: str, about: str, *, constant: bool = True) -> Option:
-    return Option(name=name, key=key, kind="switch", about=about, constant=constant)
-
-
-_WHO = (
-    _text(
-        "model", "model", "NAME", "the model that answers", "demo", short="m", completes="models"
-    ),
-    _text(
-        "chat",
-        "chat",
-        "NAME",
-        "the chat to go on with; without it that is main",
-        "notes",
-        short="c",
-        completes="chats",
-    ),
-    _text(
-        "system", "system", "TEXT", "the system prompt of the chat", '"Answer briefly."', short="s"
-    ),
-    _switch("new", "new", "forget the chat first: the reply is its first turn"),
-)
-_SAMPLING = (
-    _number("temp", "temperature", "randomness; 0 always takes the likeliest token", "0.2"),
-    _number("top-p", "top_p", "keep the likeliest tokens with this total probability", "0.9"),
-    _whole("top-k", "top_k", "keep this many of the likeliest tokens; 0 keeps all", "40"),
-    _number("min-p", "min_p", "drop tokens below this share of the likeliest", "0.05"),
-    _whole("seed", "seed", "draw the same tokens again", "7"),
-    _whole("max-tokens", "max_tokens", "stop after this many tokens", "200", short="n"),
-    Option(
-        name="stop",
-        key="stop",
-        kind="texts",
-        value="TEXT",
-        about="stop before this text (may be repeated)",
-        example='"END"',
-    ),
-    _switch("think", "think", "let the model think first"),
-    _switch("no-think", "think", "answer without thinking", constant=False),
-)
-_RESULT = (
-    _switch("raw", "raw", "continue the text as it is, without a chat template"),
-    Option(
-        name="format",
-        key="format",
-        short="f",
-        kind="choice",
-        value="FORMAT",
-        choices=FORMATS,
-        about="how the reply is shown: " + ", ".join(FORMATS),
-        example="text",
-    ),
-    _text("output", "output", "VAR", "also put the reply into this variable", "answer", short="o"),
-    _switch("no-stream", "no_stream", "show the reply once, when it is complete"),
-    _switch("dry-run", "dry_run", "show the prompt that would be sent, and stop"),
-)
-_ASKING = _WHO + _SAMPLING + _RESULT
-
-_LOADING = (
-    _text("name", "name", "NAME", "the name it gets here", "big"),
-    _whole("n-ctx", "n_ctx", "tokens that one sequence can hold", "8192"),
-    _whole("n-seq-max", "n_seq_max", "sequences answered at the same time", "4"),
-    _whole("gpu-layers", "n_gpu_layers", "layers put on the GPU; -1 is all", "-1"),
-    _whole("threads", "n_threads", "compute threads", "4"),
-    _text("kv-type", "kv_type", "TYPE", "type of the KV cache: f16, q8_0, …", "q8_0"),
-    Option(
-        name="flash-attn",
-        key="flash_attn",
-        kind="choice",
-        value="WHEN",
-        choices=("auto", "on", "off"),
-        about="flash attention: auto, on, off",
-        example="auto",
-    ),
-    _text(
-        "template",
-        "template",
-        "FILE",
-        "a chat template to use instead",
-        "my.jinja",
-        completes="files",
-    ),
-    _number("ttl", "ttl", "unload after this many idle seconds", "600"),
-    _number("timeout", "timeout", "give up loading after this many seconds", "60"),
-    _switch("pin", "pin", "never unload to make room"),
-    _switch("reload", "reload", "load again even if it is resident"),
-)
+_ASKING = WHO + SHOWN_TOOLS + RUN_TOOLS + WANTED + SAMPLING + RESULT
+_BUILDING = WHO + SHOWN_TOOLS + WANTED + THINKING
+_CHAT = WHO[1]
 
 CELL = Command(
     name="%%llama",
@@ -189,7 +47,7 @@ COMMANDS: dict[str, Command] = {
             at_least=1,
             at_most=1,
             completes="files",
-            options=_LOADING,
+            options=LOADING,
         ),
         Command(
             name="unload",
@@ -199,8 +57,8 @@ COMMANDS: dict[str, Command] = {
             at_most=99,
             completes="models",
             options=(
-                _switch("all", "all", "all of them"),
-                _switch("force", "force", "even while they answer"),
+                switch("all", "all", "all of them"),
+                switch("force", "force", "even while they answer"),
             ),
         ),
         Command(name="ps", about="list the resident models", example="%llama ps"),
@@ -270,7 +128,7 @@ COMMANDS: dict[str, Command] = {
             operands="[CHAT]",
             at_most=1,
             completes="chats",
-            options=(_switch("all", "all", "all chats"),),
+            options=(switch("all", "all", "all chats"),),
         ),
         Command(
             name="undo",
@@ -279,6 +137,58 @@ COMMANDS: dict[str, Command] = {
             operands="[CHAT]",
             at_most=1,
             completes="chats",
+        ),
+        Command(
+            name="tools",
+            about="list the tools of the chat; add or take away some, show or call one",
+            example="%llama tools add get_weather",
+            operands="[list|add|rm|show|call] [NAME…]",
+            at_most=99,
+            completes="actions",
+            options=(_CHAT,),
+        ),
+        Command(
+            name="build",
+            about="show the prompt that a question would send, and what may follow it",
+            example="%llama build -t get_weather Is it cold in Oslo?",
+            operands="TEXT…",
+            at_least=1,
+            takes_text=True,
+            options=_BUILDING,
+        ),
+        Command(
+            name="grammar",
+            about="show the grammar that an answer is held to",
+            example="%llama grammar -t get_weather --tool-choice required",
+            operands="[TEXT…]",
+            takes_text=True,
+            options=(
+                *_BUILDING,
+                switch("gbnf", "gbnf", "as GBNF, for llama.cpp and other programs"),
+            ),
+        ),
+        Command(
+            name="parse",
+            about="take a raw output apart as the chat would: answer, thinking, calls",
+            example="%llama parse $reply",
+            operands="TEXT…|$VARIABLE",
+            at_least=1,
+            takes_text=True,
+            completes="variables",
+            options=_BUILDING,
+        ),
+        Command(
+            name="tokens",
+            about="show the tokens of a text",
+            example="%llama tokens The sky is blue.",
+            operands="TEXT…|$VARIABLE",
+            at_least=1,
+            takes_text=True,
+            completes="variables",
+            options=(
+                WHO[0],
+                switch("plain", "plain", "read names of control tokens as ordinary text"),
+            ),
         ),
         Command(
             name="help",

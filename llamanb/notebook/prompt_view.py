@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from llamanb.chat_layer import build
-from llamanb.conversation.tokens import prompt_tokens
+from llamanb.models.tokens import prompt_tokens
 from llamanb.notebook.clean_text import clean_text
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ class Row:
     ours, theirs : medians over the runs, in ``unit``.
     ratio : median of the ratios of each pair, above 1 when ours is better.
     against : what "theirs" is; empty when ours was measured alone.
-    goal : for milliseconds, what ours must stay below; None without a goal.
+    goal : what ours must stay below; None without a goal.
     """
 
     name: str

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from llamanb.engine import Engine, Generation
+    from llamanb.settings import Constraint
 
 __all__ = [
     "LlamaSide",
@@ -76,8 +77,9 @@ def first_token_s(side: Side, prompt: list[int]) -> float:
 class OurSide:
     """One open engine of ours."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, constraint: Constraint | None = None) -> None:
         self._engine = engine
+        self._constraint = constraint
 
     def run(self, prompts: list[list[int]], n_tokens: int) -> int:
         """Continue all prompts at once to the end; gives the number of new tokens."""
@@ -95,7 +97,9 @@ class OurSide:
         sampling = SamplingSettings(max_tokens=n_tokens, seed=1, ignore_eos=True, **SAMPLING)
         stream = Stream()
         generation = self._engine.submit(
-            EngineRequest(prompt_tokens=tuple(prompt), sampling=sampling)
+            EngineRequest(
+                prompt_tokens=tuple(prompt), sampling=sampling, constraint=self._constraint
+            )
         )
         generation.subscribe(
             lambda what: stream.note(len(what.tokens)) if isinstance(what, Piece) else None
@@ -130,7 +134,7 @@ class LlamaSide:
 
 
 @contextmanager
-def open_ours(options: dict[str, Any]) -> Iterator[OurSide]:
+def open_ours(options: dict[str, Any], constraint: Constraint | None = None) -> Iterator[OurSide]:
     """Open our engine; options: ``path n_threads n_ctx n_seq_max``."""
     from llamanb import engine
     from llamanb.settings import ContextSettings, WeightSettings
@@ -144,7 +148,7 @@ def open_ours(options: dict[str, Any]) -> Iterator[OurSide]:
     )
     opened = engine.open_engine(loaded, settings)
     try:
-        yield OurSide(opened)
+        yield OurSide(opened, constraint)
     finally:
         opened.close()
         loaded.close()

@@ -21,7 +21,15 @@ def options(readable_gguf: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "side",
-    ["decode:ours", "decode:llama", "prompt:ours", "crowd:worst_gap", "overhead:bare"],
+    [
+        "decode:ours",
+        "decode:llama",
+        "prompt:ours",
+        "crowd:worst_gap",
+        "overhead:bare",
+        "constrained:constrained",
+        "constrained:free",
+    ],
 )
 def test_side_gives_a_figure(options: dict[str, Any], side: str) -> None:
     assert measure(side, options) > 0
@@ -49,3 +57,9 @@ def test_goal_of_a_decode_row(ratio: float, against: str, good: bool) -> None:
 @pytest.mark.parametrize(("measured", "good"), [(199.0, True), (200.0, False)])
 def test_an_interrupt_must_stay_below_its_limit(measured: float, good: bool) -> None:
     assert reaches_its_goal(Row(name="interrupt", unit="ms", ours=measured, goal=200)) is good
+
+
+@pytest.mark.parametrize(("ratio", "good"), [(0.95, True), (0.85, False)])
+def test_a_constraint_may_cost_a_tenth(ratio: float, good: bool) -> None:
+    row = Row(name="constrained, 1 stream", unit="tok/s", ours=1.0, ratio=ratio, against="free")
+    assert reaches_its_goal(row) is good

@@ -84,18 +84,22 @@ def test_mistral_ids_are_nine_letters_and_digits_in_call_and_result() -> None:
     source = (
         "{% for m in messages %}{{ m.content }}|{% for c in m.tool_calls or [] %}"
         "{% if c.id | length != 9 %}{{ raise_exception('ids of length 9') }}{% endif %}"
-        "{{ c.id }}|{% endfor %}{{ m.tool_call_id }}{% endfor %}"
+        "{{ c.id }}|{{ c.function.name }}{% endfor %}{{ m.tool_call_id }}{% endfor %}"
     )
     prompt = build(source, [USER, called(call({})), result("x")])
-    _, _, first, _, second = prompt.prompt.split("|")
+    _, _, first, _, second = prompt.prompt.replace("get_weather", "").split("|")
     assert first == second
     assert (len(first), first.isalnum()) == (9, True)
 
 
-def test_tools_that_the_template_hides_are_reported() -> None:
-    assert build(OPEN, [USER], tools=[TOOL]).repairs == (
-        "the template does not show tools to the model",
-    )
+def test_tools_that_the_template_hides_are_described_in_the_system_message() -> None:
+    prompt = build(OPEN, [USER], tools=[TOOL])
+    assert prompt.repairs == ("the tools were described in the system message",)
+    assert '"description": "Gives the weather."' in prompt.prompt
+    example = '<tool_call>\n{"name": "tool_name", "arguments": {"argument": "value"}}\n</tool_call>'
+    assert example in prompt.prompt
+    written = example.replace("tool_name", "get_weather").replace('argument"', 'city"')
+    assert prompt.parse(written).tool_calls[0].args == {"city": "value"}
 
 
 def test_images_left_out_are_reported() -> None:

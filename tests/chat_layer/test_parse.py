@@ -100,7 +100,7 @@ def test_parse_of_a_prefix_is_a_prefix_of_the_parse(
 @given(text=TEXTS)
 def test_no_text_is_lost(prompt: ChatPrompt, text: str) -> None:
     message = parse(text, prompt)
-    kept = message.reasoning_content + message.content
+    kept = f"{message.reasoning_content} {message.content}"  # never forms a marker
     rest = text
     for marker in (*CHANNELS.thinking_ends, *CHANNELS.thinking_starts, *CHANNELS.content_starts):
         rest, kept = rest.replace(marker, ""), kept.replace(marker, "")

@@ -9,8 +9,8 @@ import pytest
 
 from llamanb.chat_layer import Finished, build
 from llamanb.conversation import Session, reply
-from llamanb.conversation.tokens import prompt_tokens
 from llamanb.models import Model, ModelManager
+from llamanb.models.tokens import prompt_tokens
 from llamanb.settings import SamplingSettings
 
 if TYPE_CHECKING:

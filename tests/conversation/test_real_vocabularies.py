@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llamanb.chat_layer import build
-from llamanb.conversation.tokens import prompt_tokens
+from llamanb.models.tokens import prompt_tokens
 from tests.conversation.real_vocabulary import RealVocabulary
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,13 +20,20 @@ from gguf import GGMLQuantizationType
 from tests.support import sdist
 from tests.support.architectures import Shape, Tensor, tensors, write_metadata
 from tests.support.cache import cache_dir
-from tests.support.vocabularies import Vocabulary, byte_bpe, qwen3, sentencepiece, wordpiece
+from tests.support.vocabularies import (
+    Vocabulary,
+    byte_bpe,
+    from_file,
+    qwen3,
+    sentencepiece,
+    wordpiece,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-__all__ = ["RECIPES", "TINY", "Recipe", "model_path", "write_model"]
+__all__ = ["REAL_VOCABULARIES", "RECIPES", "TINY", "Recipe", "model_path", "write_model"]
 
 Array = np.ndarray[Any, Any]
 FORMAT_VERSION = 2
@@ -52,6 +60,11 @@ def _qwen3_vocabulary() -> Vocabulary:
     return qwen3(sdist.vocab_dir() / "ggml-vocab-qwen2.gguf", template.read_text("utf-8"))
 
 
+def _real_vocabulary(vocabulary: str, template: str) -> Vocabulary:
+    text = (sdist.templates_dir() / f"{template}.jinja").read_text("utf-8")
+    return from_file(sdist.vocab_dir() / f"ggml-vocab-{vocabulary}.gguf", text)
+
+
 def _readable() -> Vocabulary:
     return byte_bpe(readable=True)
 
@@ -63,6 +76,7 @@ _TINY_SIZES: dict[str, Any] = {
     "n_head": 4,
     "n_head_kv": 2,
 }
+_SLIM = Shape(architecture="qwen3", **_TINY_SIZES | {"n_embd": 256, "n_layer": 1}, tied=True)
 RECIPES: Mapping[str, Recipe] = MappingProxyType(
     {
         "tiny": Recipe(shape=Shape(architecture="qwen3", **_TINY_SIZES), vocabulary=byte_bpe),
@@ -97,6 +111,21 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
             vocabulary=_readable,
             weights="q4_0",
         ),
+        "vocabulary-qwen3": Recipe(
+            shape=_SLIM, vocabulary=_qwen3_vocabulary, weights="q4_0", logit_deviation=1.0
+        ),
+        "vocabulary-llama-3": Recipe(
+            shape=_SLIM,
+            vocabulary=partial(_real_vocabulary, "llama-bpe", "meta-llama-Llama-3.1-8B-Instruct"),
+            weights="q4_0",
+            logit_deviation=1.0,
+        ),
+        "vocabulary-gemma-4": Recipe(
+            shape=_SLIM,
+            vocabulary=partial(_real_vocabulary, "gemma-4", "google-gemma-4-31B-it"),
+            weights="q4_0",
+            logit_deviation=1.0,
+        ),
         "qwen3-0.6b-q4_0": Recipe(
             shape=Shape(
                 architecture="qwen3",
@@ -114,6 +143,7 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         ),
     }
 )
+REAL_VOCABULARIES = tuple(name for name in RECIPES if name.startswith("vocabulary-"))
 TINY = tuple(name for name in RECIPES if name.startswith("tiny"))
 
 

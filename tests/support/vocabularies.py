@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gguf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
-__all__ = ["Vocabulary", "byte_bpe", "qwen3", "sentencepiece", "wordpiece"]
+__all__ = ["Vocabulary", "byte_bpe", "from_file", "qwen3", "sentencepiece", "wordpiece"]
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 SYLLABLES = tuple(a + b for a, b in product("bcdfghjklmnprstvwxyz", "aeiou"))
@@ -176,6 +176,35 @@ def qwen3(vocab_file: Path, template: str) -> Vocabulary:
         pad=QWEN3_FIRST_SPECIAL,
         chat_template=template,
     )
+
+
+def from_file(path: Path, template: str) -> Vocabulary:
+    """Read any of llama.cpp's ``ggml-vocab-*.gguf`` as it is."""
+    reader = gguf.GGUFReader(path)
+    return Vocabulary(
+        model=_value(reader, "model"),
+        pre=_value(reader, "pre", ""),
+        tokens=tuple(_strings(reader, "tokenizer.ggml.tokens")),
+        types=tuple(int(t) for t in _numbers(reader, "tokenizer.ggml.token_type")),
+        merges=tuple(one.decode() for one in _listed(reader, "merges", _strings)),
+        scores=tuple(float(one) for one in _listed(reader, "scores", _numbers)),
+        bos=_value(reader, "bos_token_id"),
+        eos=_value(reader, "eos_token_id"),
+        unknown=_value(reader, "unknown_token_id", None),
+        pad=_value(reader, "padding_token_id", None),
+        add_bos=_value(reader, "add_bos_token", False),
+        chat_template=template,
+    )
+
+
+def _value(reader: gguf.GGUFReader, key: str, *default: Any) -> Any:
+    field = reader.fields.get(f"tokenizer.ggml.{key}")
+    return default[0] if field is None else field.contents()
+
+
+def _listed(reader: gguf.GGUFReader, key: str, read: Callable[..., Iterable[Any]]) -> Iterable[Any]:
+    name = f"tokenizer.ggml.{key}"
+    return read(reader, name) if name in reader.fields else ()
 
 
 def _encoded(tokens: Iterable[str]) -> tuple[bytes, ...]:

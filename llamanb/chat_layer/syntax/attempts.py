@@ -51,8 +51,9 @@ class Attempts:
         return self.reader.place, len(self._pending), opens
 
     def commit(self) -> None:
-        """Say that what was read holds."""
+        """Say that what was read holds: nobody goes back before this."""
         self._pin = None
+        self._held.clear()
         self.events += self._pending
         self._pending = []
 
@@ -88,13 +89,14 @@ class Attempts:
 
     @contextmanager
     def held(self) -> Iterator[int]:
-        """Keep the text from here on within the block; give this place."""
+        """Keep the text from here on within the block, or up to a commit; give this place."""
         place = self.reader.place
         self._held.append(place)
         try:
             yield place
         finally:
-            self._held.remove(place)
+            if place in self._held:
+                self._held.remove(place)
 
     def marker(self, text: str) -> Waiting[bool]:
         """Pass a marker; white space at its edges may vary, all text may end in it."""
@@ -111,6 +113,22 @@ class Attempts:
             self.reader.take()
             after = after[1:]
         return True
+
+    def ahead(self, texts: tuple[str, ...]) -> Waiting[bool]:
+        """Say whether one of ``texts`` follows, at once or after white space."""
+        with self.held() as start:
+            is_there = yield from self._one_of(texts)
+            if not is_there:
+                yield from self.reader.spaces()
+                is_there = yield from self._one_of(texts)
+            self.reader.go_to(start)
+        return is_there
+
+    def _one_of(self, texts: tuple[str, ...]) -> Waiting[bool]:
+        for text in texts:
+            if (yield from self.reader.exact(text)) == len(text):
+                return True
+        return False
 
     def _is_cut_after(self, count: int) -> bool:
         """Say whether a marker that must come now is cut off by the end of the text."""

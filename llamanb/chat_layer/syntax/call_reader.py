@@ -203,10 +203,11 @@ class TaggedArguments:
         self._is_text = False
         self._raw: list[str] = []
         self._kind = "argument_any"
+        self.convert: Callable[[str], str] | None = None
 
     def begin(self, name: str, kind: str) -> None:
         """Begin the argument ``name``; text goes out as it comes, the rest at its end."""
-        self._kind, self._raw = kind, []
+        self._kind, self._raw, self.convert = kind, [], None
         opening = ", " if self._n_written else "{"
         self._n_written += 1
         quote = '"' if kind == "argument_text" else ""
@@ -224,7 +225,11 @@ class TaggedArguments:
         if self._kind == "argument_text":
             self._write('"')
         else:
-            self._write(argument_json("".join(self._raw), may_be_text=self._kind == "argument_any"))
+            text = "".join(self._raw)
+            self._write(self.convert(text) if self.convert else self._json(text))
+
+    def _json(self, text: str) -> str:
+        return argument_json(text, may_be_text=self._kind == "argument_any")
 
     def give_up(self) -> None:
         """Write a value that is cut, as it is."""

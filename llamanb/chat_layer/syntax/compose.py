@@ -29,6 +29,7 @@ from llamanb.chat_layer.syntax.elements import (
     sequence,
 )
 from llamanb.chat_layer.syntax.families.family import NOTHING, Family
+from llamanb.chat_layer.syntax.schemas import closed
 from llamanb.errors import OptionError
 
 if TYPE_CHECKING:
@@ -74,11 +75,12 @@ def compose(
         must_call=tool_choice not in {"auto", "none"},
         is_parallel=parallel and family.is_parallel,
         thinking=thinking or _own_thinking(family, is_open=thinking_open),
-        content_starts=content_starts,
-        answer_text=ANY_TEXT if json_schema is None else Schema(dict(json_schema)),
+        content_starts=content_starts or family.answer_starts,
+        answer_text=ANY_TEXT if json_schema is None else Schema(closed(dict(json_schema))),
     )
     made = (family.compose or _compose_plainly)(family, wish)
-    return replace(made, trigger_patterns=made.trigger_patterns or watched(family, made.triggers))
+    patterns = made.trigger_patterns or watched(family, made.triggers, wish.chosen)
+    return replace(made, trigger_patterns=patterns)
 
 
 def _own_thinking(family: Family, *, is_open: bool) -> Thinking:
@@ -86,10 +88,13 @@ def _own_thinking(family: Family, *, is_open: bool) -> Thinking:
     return Thinking(start=start, ends=(end,), is_open=is_open) if end else Thinking()
 
 
-def watched(family: Family, triggers: tuple[str, ...]) -> tuple[str, ...]:
+def watched(
+    family: Family, triggers: tuple[str, ...], chosen: tuple[ToolShape, ...]
+) -> tuple[str, ...]:
     """Give the RE2 patterns to watch for; at the beginning only if calls stand only there."""
     if family.trigger_patterns and triggers:
-        return family.trigger_patterns
+        names = "|".join(re.escape(tool.name) for tool in chosen)
+        return tuple(one.replace("{names}", names) for one in family.trigger_patterns)
     texts = tuple(re.escape(text) for text in triggers)
     return texts if family.anywhere else tuple(rf"^\s*({text})" for text in texts)
 
@@ -108,11 +113,7 @@ def _compose_plainly(family: Family, wish: Wish) -> Description:
     """Describe reasoning, then text, then calls."""
     thinking = wish.thinking
     calls = calls_of(family, wish.chosen, is_parallel=wish.is_parallel) if wish.chosen else None
-    starts = Choice(tuple(Token(text) for text in wish.content_starts))
-    answer = sequence(
-        *((optional(starts),) if wish.content_starts else ()),
-        _answer(family, wish, calls),
-    )
+    answer = sequence(*_marks(wish.content_starts), _answer(family, wish, calls))
     return Description(
         output=sequence(*_before(thinking), calls if calls and wish.must_call else answer),
         blocks=_blocks(family, wish),
@@ -120,6 +121,11 @@ def _compose_plainly(family: Family, wish: Wish) -> Description:
         triggers=family.triggers if wish.chosen else (),
         calls=calls,
     )
+
+
+def _marks(texts: tuple[str, ...]) -> tuple[Element, ...]:
+    """Give that one of ``texts`` may stand here."""
+    return (optional(Choice(tuple(Token(text) for text in texts))),) if texts else ()
 
 
 def _before(thinking: Thinking) -> tuple[Element, ...]:
@@ -137,7 +143,7 @@ def _blocks(family: Family, wish: Wish) -> tuple[Block, ...]:
     if wish.chosen:
         calls = calls_of(family, wish.known)
         blocks.append(Block(calls, anywhere=family.anywhere))
-    return tuple(blocks)
+    return (*blocks, *(Block(Token(text)) for text in family.answer_ends))
 
 
 def reasoning_of(thinking: Thinking) -> Element:
@@ -158,9 +164,17 @@ def calls_of(family: Family, tools: tuple[ToolShape, ...], *, is_parallel: bool 
 
 
 def _answer(family: Family, wish: Wish, calls: Element | None) -> Element:
-    whole = Tag("content", wish.answer_text)
+    ends = () if wish.has_free_answer else _marks(family.answer_ends)
+    whole = sequence(Tag("content", wish.answer_text), *ends)
     if calls is None:
-        return whole
+        return Tag("content", Until(_unwanted(family, wish))) if wish.has_free_answer else whole
     if not wish.has_free_answer or not family.anywhere:
         return Choice((calls, whole))
     return sequence(Tag("content", Until(tuple(sorted(openers(calls))))), optional(calls))
+
+
+def _unwanted(family: Family, wish: Wish) -> tuple[str, ...]:
+    """Give what must not be written because it would begin a call that is not wanted."""
+    if not wish.known or not family.anywhere:
+        return ()
+    return tuple(sorted(openers(calls_of(family, wish.known)) - {""}))

@@ -8,6 +8,7 @@ from typing import Any
 from llamanb.chat_layer.syntax.elements import (
     Atomic,
     Choice,
+    Drift,
     Element,
     Literal,
     Object,
@@ -126,7 +127,7 @@ def openers(element: Element) -> frozenset[str]:
             return frozenset({text.strip()})
         case Object():
             return frozenset({"{"})
-        case Tag(_, child) | Rule(_, child) | Atomic(child):
+        case Tag(_, child) | Rule(_, child) | Atomic(child) | Drift(child):
             return openers(child)
         case Repeat(child, least):
             return openers(child) | ({""} if least == 0 else set())
@@ -140,6 +141,9 @@ def _any_openers(items: tuple[Element, ...]) -> frozenset[str]:
 
 
 def _first_openers(items: tuple[Element, ...]) -> frozenset[str]:
+    match items:
+        case (Literal(text), Token(token), *_) if text.strip():
+            return frozenset({text.lstrip() + token})
     found: frozenset[str] = frozenset({""})
     for item in items:
         if "" not in found:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from llamanb.chat_layer.syntax.differential_shown import CALL_IDS, NAMES
+from llamanb.chat_layer.syntax.differential_shown import NAMES
 from llamanb.chat_layer.syntax.differential_texts import CALL_ID, INDEX, Frame, frame_of
+from llamanb.chat_layer.syntax.elements import Layout, Schema
+from llamanb.chat_layer.syntax.families.calls import DIGITS
+from llamanb.chat_layer.syntax.families.json_objects import ObjectForm
 
 if TYPE_CHECKING:
     from llamanb.chat_layer.syntax.differential_shown import Past
 
-__all__ = ["KEY", "TEXT", "NamedCalls", "ObjectCalls", "Shown", "read_json_calls", "shown_calls"]
+__all__ = ["KEY", "TEXT", "NamedCalls", "Shown", "read_json_calls", "shown_calls", "with_index"]
 
-KEY, TEXT = "qZkeyZq", 'qZ"text\nwith<b>\'&Zq'
+KEY, TEXT = "qZkeyZq", "qZ\"text\nwith<b>'&Zq"
 MAX_TRIES = 64
+_SHORT_ID = Schema({"type": "string", "minLength": 9, "maxLength": 9})
+_CALL = ("tool_name", "tool_arguments")
+_ORDERS = (_CALL, ("tool_id", *_CALL), ("index", *_CALL), (*_CALL, "tool_id"))
 _DECODER = json.JSONDecoder()
-_NUMBER = re.compile(r"\d+")
+_LABEL = re.compile(r'(?P<comma>(?:\s*,\s*)?)(?P<key>"[^"]*")(?P<colon>\s*:\s*)')
+_NUMBER = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +35,6 @@ class Span:
     start: int
     end: int
     value: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectCalls:
-    """Calls that are JSON objects of these keys, of which each holds a part of a call."""
-
-    keys: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,20 +69,18 @@ def shown_calls(past: Past, arguments: dict[str, Any]) -> Shown | None:
         text = past.shows(*([arguments] * count))
         names = NAMES[:count]
         if text and all(text.count(name) == 1 for name in names):
-            for one in CALL_IDS:
-                text = text.replace(one, CALL_ID)
             return Shown(text=text, names=names)
     return None
 
 
-def read_json_calls(shown: Shown) -> tuple[Frame, ObjectCalls | NamedCalls] | None:
+def read_json_calls(shown: Shown) -> tuple[Frame, ObjectForm | NamedCalls] | None:
     """Read calls whose arguments are JSON."""
     objects = [_object_at(shown.text, place) for place in shown.places]
     spans = [one for one in objects if one is not None]
-    keys = _keys(shown, spans) if len(spans) == len(objects) else None
-    if keys is not None:
-        return shown.frame(tuple((one.start, one.end) for one in spans)), ObjectCalls(keys=keys)
-    return _read_named(shown)
+    form = _object_form(shown, spans) if len(spans) == len(objects) else None
+    if form is None:
+        return _read_named(shown)
+    return shown.frame(tuple((one.start, one.end) for one in spans)), form
 
 
 def _object_at(text: str, place: int) -> Span | None:
@@ -106,25 +104,56 @@ def _decoded(text: str, start: int) -> Span | None:
     return Span(start=start, end=end, value=value) if isinstance(value, dict) else None
 
 
-def _keys(shown: Shown, spans: list[Span]) -> tuple[tuple[str, str], ...] | None:
-    """Give the keys of the objects and what they hold, if they are as JSON is usually written."""
-    texts = [shown.text[one.start : one.end] for one in spans]
-    usual = [json.dumps(one.value, ensure_ascii=False) for one in spans]
+def _object_form(shown: Shown, spans: list[Span]) -> ObjectForm | None:
+    """Give the keys and layout of the objects; None if there is more in them."""
     first, last = spans[0].value, spans[-1].value
-    roles = [(key, _role(first[key], last.get(key))) for key in first]
-    known = [role for _, role in roles]
-    is_call = {"tool_name", "tool_arguments"} <= set(known) and "" not in known
-    return tuple(roles) if texts == usual and is_call else None
+    keys = {_role(first[key], last.get(key)): key for key in first}
+    order = tuple(role for role in keys if role != "type")
+    layouts = {_layout(shown.text[one.start : one.end], list(first)) for one in spans}
+    layout = layouts.pop()
+    is_known = order in _ORDERS and len(keys) == len(first) and keys.get("type", "type") == "type"
+    if (
+        not is_known
+        or layouts
+        or layout is None
+        or ("type" in keys and next(iter(first)) != "type")
+    ):
+        return None
+    return ObjectForm(
+        name=keys["tool_name"],
+        arguments=keys["tool_arguments"],
+        id=keys.get("index", keys.get("tool_id", "")),
+        id_value=DIGITS if "index" in keys else _SHORT_ID,
+        id_is_first=order[0] in {"index", "tool_id"},
+        has_type="type" in keys,
+        layout=layout,
+    )
+
+
+def _layout(text: str, keys: list[str]) -> Layout | None:
+    """Give what an object of ``keys`` is written with; None if it is not the same everywhere."""
+    end = text.find('"')
+    opening, colons, commas = text[:end], set(), set()
+    for key in keys:
+        label = _LABEL.match(text, end)
+        if label is None or label["key"] != json.dumps(key, ensure_ascii=False):
+            return None
+        colons.add(label["colon"])
+        commas.update([label["comma"]] if label["comma"] or key != keys[0] else [])
+        end = _DECODER.raw_decode(text, label.end())[1]
+    is_whole = (opening.strip(), text[end:].strip()) == ("{", "}")
+    if len(colons) != 1 or len(commas) != 1 or not is_whole:
+        return None
+    return Layout(opening=opening, comma=commas.pop(), colon=colons.pop(), closing=text[end:])
 
 
 def _role(first: Any, last: Any) -> str:
+    """Give what a member is, judged by its values in two calls."""
     if first == {KEY: TEXT}:
         return "tool_arguments"
-    if first == "function" == last:
-        return "type"
-    roles = {NAMES[0]: "tool_name", CALL_ID: "tool_id"}
+    roles = {NAMES[0]: "tool_name", CALL_ID: "tool_id", "function": "type"}
     if isinstance(first, str) and isinstance(last, str):
-        is_number = first.isdecimal() and last.isdecimal() and int(last) - int(first) <= 1
+        is_number = _NUMBER.fullmatch(first) and _NUMBER.fullmatch(last)
         return roles.get(first, "index" if is_number else "")
     return ""
 
@@ -137,7 +166,7 @@ def _read_named(shown: Shown) -> tuple[Frame, NamedCalls] | None:
             return None
         spans.append((place, start.end))
         betweens.append(shown.text[place + len(name) : start.start])
-    between = _with_index(betweens)
+    between = with_index(betweens)
     return None if between is None else (shown.frame(tuple(spans)), NamedCalls(between=between))
 
 
@@ -152,18 +181,13 @@ def _arguments_after(text: str, place: int) -> Span | None:
     return None
 
 
-def _with_index(betweens: list[str]) -> str | None:
+def with_index(betweens: list[str]) -> str | None:
     """Give the text that both are, with ``INDEX`` for a number that counts the calls."""
     first, last = betweens[0], betweens[-1]
-    if first == last and len(betweens) > 1:
+    if first == last:
         return first
     for number in _NUMBER.finditer(first):
         begin, end = first[: number.start()], first[number.end() :]
-        following = f"{begin}{int(number.group()) + 1}{end}"
-        if following == last or len(betweens) == 1:
+        if f"{begin}{int(number.group()) + 1}{end}" == last:
             return f"{begin}{INDEX}{end}"
-    return first if len(betweens) == 1 else None
-
-
-def joined_frame(frame: Frame, *, is_parallel: bool) -> Frame:
-    return frame if is_parallel else replace(frame, separator="")
+    return None

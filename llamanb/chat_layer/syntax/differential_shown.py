@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llamanb.chat_layer.probe import TOOL, USER, Messages, probe, try_render
-from llamanb.chat_layer.syntax.differential_texts import shared_start
+from llamanb.chat_layer.syntax.differential_texts import CALL_ID, shared_start
 from llamanb.chat_layer.thinking import read_markers
 
-__all__ = ["CALL_IDS", "NAMES", "Past", "past_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["NAMES", "Past", "past_of"]
 
 NAMES = ("qZfirstZq", "qZsecondcallZq")
 CALL_IDS = ("qZid001Zq", "qZid002Zq")  # nine letters and digits: Mistral's templates ask for it
@@ -28,6 +31,7 @@ class Past:
     ----------
     openings : conversations up to the assistant's words, or with other words.
     turn_end : what follows the words of an assistant.
+    thinking_ends : what ends reasoning.
     """
 
     source: str
@@ -35,25 +39,53 @@ class Past:
     takes_text: bool
     openings: tuple[str, ...]
     turn_end: str
+    thinking_ends: tuple[str, ...]
 
-    def shows(self, *calls: Arguments, content: str = "", call_ids: tuple[str, ...] = ()) -> str:
-        """Give the text from the first call on, to the end of the turn; "" if there is none."""
+    def shows(self, *calls: Arguments, call_ids: tuple[str, ...] = CALL_IDS) -> str:
+        """Give the text from the first call on, to the end of the turn; "" if there is none.
+
+        ``CALL_ID`` stands in it for every id.
+        """
+        for conversation in self._conversations(calls, call_ids):
+            shown = self._from_first_call(_render(self.source, conversation))
+            if shown:
+                for one in call_ids:
+                    shown = shown.replace(one, CALL_ID)
+                return shown
+        return ""
+
+    def _conversations(
+        self, calls: tuple[Arguments, ...], call_ids: tuple[str, ...]
+    ) -> Iterator[Messages]:
+        """Give a conversation with ``calls``, without their results and with them."""
         made = [
             {
                 "id": one,
                 "type": "function",
                 "function": {"name": name, "arguments": self._ready(of)},
             }
-            for one, name, of in zip(call_ids or CALL_IDS, NAMES, calls, strict=False)
+            for one, name, of in zip(call_ids, NAMES, calls, strict=False)
         ]
-        turn = {"role": "assistant", "content": self._content(content), "tool_calls": made}
-        shown = _render(self.source, [USER, turn])
-        first = shown.find(NAMES[0], max(shared_start(shown, one) for one in self.openings))
+        content: Any = "" if self.takes_text else [{"type": "text", "text": ""}]
+        messages = [USER, {"role": "assistant", "content": content, "tool_calls": made}]
+        yield messages
+        results = [
+            {"role": "tool", "tool_call_id": call["id"], "name": "qZresultZq", "content": _END}
+            for call in made
+        ]
+        yield [*messages, *results]
+
+    def _from_first_call(self, shown: str) -> str:
+        first = shown.find(NAMES[0])
         if first < 0 or len(shown) - first > MAX_SHOWN_CHARS:
             return ""
         begin = max(min(shared_start(shown, one), first) for one in self.openings)
-        begin = max(begin, *(self._after(shown, end, first) for end in self._thinking_ends()), 0)
-        return self._without_turn_end(shown[begin:].lstrip())
+        ends = [
+            shown.rfind(end, 0, first) + len(end)
+            for end in self.thinking_ends
+            if end in shown[:first]
+        ]
+        return self._without_turn_end(shown[max([begin, *ends]) :].lstrip())
 
     @property
     def takes_long_ids(self) -> bool:
@@ -62,17 +94,6 @@ class Past:
 
     def _ready(self, arguments: Arguments) -> Arguments | str:
         return arguments if self.takes_objects else json.dumps(arguments, ensure_ascii=False)
-
-    def _content(self, text: str) -> Any:
-        return text if self.takes_text else [{"type": "text", "text": text}]
-
-    def _thinking_ends(self) -> tuple[str, ...]:
-        return (*read_markers(self.source).syntax.thinking_ends, "\0")
-
-    @staticmethod
-    def _after(shown: str, marker: str, before: int) -> int:
-        place = shown.rfind(marker, 0, before)
-        return place + len(marker) if place >= 0 else 0
 
     def _without_turn_end(self, shown: str) -> str:
         shown = shown.partition(_END)[0]
@@ -85,22 +106,18 @@ class Past:
 def past_of(source: str) -> Past:
     """Render what is the same for all calls."""
     able = probe(source)
-    texts = [_assistant(able.string_content, text) for text in ("", _ANSWER)]
-    answered = [_render(source, [USER, turn]) for turn in texts]
+    answer: Any = _ANSWER if able.string_content else [{"type": "text", "text": _ANSWER}]
+    answered = _render(source, [USER, {"role": "assistant", "content": answer}])
     opened = _render(source, [USER], add_generation_prompt=True)
-    after = answered[1].partition(_ANSWER)[2].partition(_END)[0]
+    after = answered.partition(_ANSWER)[2].partition(_END)[0]
     return Past(
         source=source,
         takes_objects=able.object_arguments,
         takes_text=able.string_content,
-        openings=(*answered, opened),
+        openings=(opened, answered),
         turn_end=after.strip(),
+        thinking_ends=read_markers(source).syntax.thinking_ends,
     )
-
-
-def _assistant(takes_text: bool, text: str) -> dict[str, Any]:  # noqa: FBT001
-    content: Any = text if takes_text else [{"type": "text", "text": text}]
-    return {"role": "assistant", "content": content}
 
 
 def _render(source: str, messages: Messages, **variables: Any) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from llamanb.chat_layer.shared_text import shared_length
 
-__all__ = ["CALL_ID", "INDEX", "Frame", "frame_of", "shared_end", "shared_start", "up_to_markers"]
+__all__ = ["CALL_ID", "INDEX", "Frame", "first_markers", "frame_of", "shared_end", "shared_start"]
 
 CALL_ID, INDEX = "\ue001", "\ue002"
 """Stand in compared texts for a call's id and for its number."""
@@ -39,9 +39,8 @@ def shared_start(one: str, other: str) -> int:
     """Give how many characters two texts share at the beginning, in whole markers."""
     end = shared_length(one, other)
     for text in (one, other):
-        for atom in _ATOM.finditer(text, max(0, end - MAX_MARKER_CHARS)):
-            if atom.start() < end < atom.end():
-                end = atom.start()
+        atom = _atom_across(text, end)
+        end = min(end, atom.start()) if atom else end
     return end
 
 
@@ -49,11 +48,16 @@ def shared_end(one: str, other: str) -> int:
     """Give how many characters two texts share at the end, in whole markers."""
     size = shared_length(one[::-1], other[::-1])
     for text in (one, other):
-        begin = len(text) - size
-        for atom in _ATOM.finditer(text, max(0, begin - MAX_MARKER_CHARS)):
-            if atom.start() < begin < atom.end():
-                size, begin = len(text) - atom.end(), atom.end()
+        atom = _atom_across(text, len(text) - size)
+        size = len(text) - atom.end() if atom else size
     return size
+
+
+def _atom_across(text: str, place: int) -> re.Match[str] | None:
+    """Give the marker that begins before ``place`` and ends after it."""
+    begin, end = max(0, place - MAX_MARKER_CHARS), place + MAX_MARKER_CHARS
+    atoms = _ATOM.finditer(text, begin, min(end, len(text)))
+    return next((atom for atom in atoms if atom.start() < place < atom.end()), None)
 
 
 def up_to_markers(text: str, count: int) -> str:
@@ -100,3 +104,13 @@ def _n_markers(text: str) -> int:
 def _spaces(text: str) -> str:
     """Give the white space at the beginning of ``text``."""
     return text[: len(text) - len(text.lstrip())]
+
+
+def first_markers(text: str, other: str) -> str:
+    """Give the first marker of ``text``, with more of them as far as ``other`` begins alike."""
+    count = 1 if _ATOM.match(text) else 0
+    found = up_to_markers(text, count)
+    while len(found) < len(text) and other.startswith(found.strip()):
+        count += 1
+        found = up_to_markers(text, count)
+    return found.strip()

@@ -31,6 +31,7 @@ __all__ = [
     "Tag",
     "TagKind",
     "Token",
+    "Tree",
     "Until",
     "Value",
     "optional",
@@ -113,6 +114,18 @@ class Value:
 
     schema: dict[str, Any]
     notation: Notation
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A value whose members stand between tags, with the closing tag of ``name`` after it.
+
+    ``marker`` stands before each tag; the name "" is any name.
+    """
+
+    schema: dict[str, Any]
+    marker: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +224,7 @@ Element = (
     | Json
     | Schema
     | Value
+    | Tree
     | Ahead
     | Drift
     | Rule

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from llamanb.chat_layer.prompt import ChatMessage, ToolCall
 from llamanb.chat_layer.syntax.elements import (
+    Ahead,
     Atomic,
     Choice,
+    Drift,
     Element,
     Json,
     Literal,
@@ -24,14 +26,19 @@ from llamanb.chat_layer.syntax.elements import (
     Sequence,
     Tag,
     Token,
+    Tree,
     Until,
+    Value,
 )
 from llamanb.chat_layer.syntax.example_values import any_text, json_value
+from llamanb.chat_layer.syntax.trees import closing_tag, tree_json, tree_text
+from llamanb.chat_layer.syntax.value_grammar import value_text
 
 if TYPE_CHECKING:
     import random
 
     from llamanb.chat_layer.syntax.description import Description
+    from llamanb.chat_layer.syntax.notation import Notation
 
 __all__ = ["Example", "write_example"]
 
@@ -84,20 +91,23 @@ class _Writer:
         match element:
             case Literal(text) | Token(text):
                 return text
-            case Choice(items):
-                return self.write(self._rng.choice(items))
             case Rule(_, child) | Atomic(child):
                 return self.write(child)
             case Tag():
                 return self._tagged(element)
-            case Object() | Repeat() | Sequence():
+            case Object() | Repeat() | Sequence() | Choice():
                 return self._compound(element)
-            case Until() | Json() | Schema():
+            case Until() | Json() | Schema() | Value():
                 return self._value(element)
+            case Ahead() | Drift() | Tree():
+                return ""
             case _:
                 assert_never(element)
 
-    def _compound(self, element: Object | Repeat | Sequence) -> str:
+    def _compound(self, element: Object | Repeat | Sequence | Choice) -> str:
+        if isinstance(element, Choice):
+            written = [item for item in element.items if not isinstance(item, Drift)]
+            return self.write(self._rng.choice(written))
         if isinstance(element, Sequence):
             return "".join([self.write(item) for item in element.items])
         if isinstance(element, Repeat):
@@ -108,9 +118,11 @@ class _Writer:
         members = [
             one for one in element.members if not one.is_optional or self._rng.random() < 0.5
         ]
-        return "{" + ", ".join([f'"{one.key}": {self.write(one.value)}' for one in members]) + "}"
+        layout = element.layout
+        texts = [f'"{one.key}"{layout.colon}{self.write(one.value)}' for one in members]
+        return layout.opening + layout.comma.join(texts) + layout.closing
 
-    def _value(self, element: Until | Json | Schema) -> str:
+    def _value(self, element: Until | Json | Schema | Value) -> str:
         match element:
             case Until(delimiters):
                 return any_text(self._rng, (*delimiters, *self._forbidden))
@@ -118,6 +130,14 @@ class _Writer:
                 return json.dumps(json_value(self._rng, {}), ensure_ascii=False)
             case Schema(schema):
                 return json.dumps(json_value(self._rng, schema), ensure_ascii=False)
+            case Value(schema, notation):
+                return self._noted_value(json_value(self._rng, schema), notation)
+
+    def _noted_value(self, value: Any, notation: Notation) -> str:
+        """Write ``value`` in ``notation``; its JSON is a call's arguments."""
+        value = _sorted(value) if notation.sorts_keys else value
+        self.calls[-1].arguments = json.dumps(value, ensure_ascii=False)
+        return value_text(value, notation, self._rng.choice(notation.quotes))
 
     def _tagged(self, tag: Tag) -> str:
         if tag.kind == "tool_call":
@@ -126,6 +146,8 @@ class _Writer:
             text = self._spoken(tag)
             self.said[tag.kind].append(text)
             return text
+        if isinstance(tag.child, Tree):
+            return self._tree(tag.child)
         text = (
             self._argument_value(tag) if tag.kind.startswith("argument_") else self.write(tag.child)
         )
@@ -144,6 +166,14 @@ class _Writer:
             return any_text(self._rng, (*tag.child.delimiters, *tag.ends))
         return self.write(tag.child)
 
+    def _tree(self, tree: Tree) -> str:
+        text = tree_text(json_value(self._rng, tree.schema), tree.marker)
+        call = self.calls[-1]
+        call.members.append(
+            f"{json.dumps(call.argument_name, ensure_ascii=False)}: {tree_json(text, tree)}"
+        )
+        return text + self.write(closing_tag(tree))
+
     def _note(self, tag: Tag, text: str) -> None:
         call = self.calls[-1]
         is_json = isinstance(tag.child, Schema)
@@ -153,8 +183,10 @@ class _Writer:
             case "tool_id":
                 call.id = json.loads(text) if is_json else text
             case "tool_arguments":
-                is_tagged = not isinstance(tag.child, Json | Schema)
-                call.arguments = "{" + ", ".join(call.members) + "}" if is_tagged else text
+                if isinstance(tag.child, Json | Schema):
+                    call.arguments = text
+                elif not isinstance(tag.child, Value):
+                    call.arguments = "{" + ", ".join(call.members) + "}"
             case "argument_name":
                 call.argument_name = text
             case "argument_text" | "argument_any" | "argument_json":
@@ -164,6 +196,17 @@ class _Writer:
                 )
             case _:
                 pass
+
+
+def _sorted(value: Any) -> Any:
+    """Give ``value`` with the keys of all objects in alphabetical order."""
+    match value:
+        case dict():
+            items = sorted(value.items(), key=lambda item: str(item[0]).lower())
+            return {key: _sorted(one) for key, one in items}
+        case list():
+            return [_sorted(one) for one in value]
+    return value
 
 
 def _text_value(tag: Tag, text: str) -> str:

@@ -11,11 +11,8 @@ from llamanb.chat_layer.syntax.delimiters import Step, text_automaton
 from llamanb.chat_layer.syntax.elements import Element, Json, Literal, Schema, Token, Until
 from llamanb.chat_layer.syntax.gbnf_schema import SchemaWriter
 from llamanb.chat_layer.syntax.gbnf_text import any_of, any_other, quote
-from llamanb.chat_layer.syntax.lower import (
-    Lowered,
-    Through,
-    lower,
-)
+from llamanb.chat_layer.syntax.lower import lower
+from llamanb.chat_layer.syntax.lowered import Lowered, Pattern, Through
 from llamanb.chat_layer.syntax.writing import GrammarWriter
 
 __all__ = ["write_gbnf"]
@@ -44,6 +41,7 @@ class _Writer(GrammarWriter):
     """Collects rules while it writes expressions. Used once."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._rules: dict[str, str] = {"root": ""}
         self._automata: dict[Until | Through, str] = {}
         self._schemas = SchemaWriter(self._rules)
@@ -62,16 +60,17 @@ class _Writer(GrammarWriter):
                 return self._schemas.any_value()
             case Schema(schema):
                 return self._schemas.write(schema)
+            case Pattern(gbnf=text):
+                return self._named("string", text)
             case _:
                 return self._compound(lowered, nested=nested)
 
-    def _named(self, name: str, body: str) -> str:
-        base, number = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "rule", 1
-        while True:
-            found = base if number == 1 else f"{base}-{number}"
-            if self._rules.setdefault(found, body) == body:
-                return found
-            number += 1
+    def _label(self, name: str, number: int) -> str:
+        base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "rule"
+        return base if number == 1 else f"{base}-{number}"
+
+    def _keep(self, label: str, body: str) -> bool:
+        return self._rules.setdefault(label, body) == body
 
     def _text(self, lowered: Until | Through) -> str:
         known = self._automata.get(lowered)
@@ -81,7 +80,7 @@ class _Writer(GrammarWriter):
         kind = "through" if isinstance(lowered, Through) else "text"
         base = self._free_name(kind)
         self._automata[lowered] = base
-        end = lowered.end.text if isinstance(lowered, Through) else ""
+        end = lowered.delimiter if isinstance(lowered, Through) else ""
         words = (end, *lowered.others) if isinstance(lowered, Through) else lowered.delimiters
         for number, steps in enumerate(text_automaton(words)):
             name = _state(base, number)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import count
 from typing import TYPE_CHECKING
 
 from llamanb.chat_layer.syntax.elements import Element, Json, Literal, Schema, Token, Until
-from llamanb.chat_layer.syntax.lower import (
-    Lowered,
-    Through,
-    lower,
-)
+from llamanb.chat_layer.syntax.enforceable import enforceable
+from llamanb.chat_layer.syntax.lower import lower
+from llamanb.chat_layer.syntax.lowered import Lowered, Pattern, Through
 from llamanb.chat_layer.syntax.writing import GrammarWriter
 
 if TYPE_CHECKING:
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["write_lark"]
 
 _BARE = re.compile(r"<[^<>\s\[\]]+>")
+_PARTS = re.compile(rf"({_BARE.pattern})")
+# a small model may write white space for ever where JSON allows any amount of it
+_GUIDANCE = {"x-guidance": {"whitespace_pattern": r"[ \n\r\t]{0,32}"}}
 _ANY_TEXT = "TEXT: /(?s:.*)/"
 
 
@@ -52,6 +54,7 @@ class _Writer(GrammarWriter):
     """Collects named rules while it writes expressions. Used once."""
 
     def __init__(self, tokens: Mapping[str, int] | None) -> None:
+        super().__init__()
         self._tokens = tokens
         self._rules: dict[str, str] = {}
         self._uses_text = False
@@ -68,13 +71,13 @@ class _Writer(GrammarWriter):
                 return _quote(text)
             case Token(text):
                 return self._token(text)
-            case Until():
-                return self._text()
-            case Through():
-                return self._through(lowered)
+            case Until() | Through():
+                return self._free_text(lowered)
             case Json() | Schema():
-                schema = lowered.schema if isinstance(lowered, Schema) else {}
-                return f"%json {json.dumps(schema, ensure_ascii=True)}"
+                schema = enforceable(lowered.schema) if isinstance(lowered, Schema) else {}
+                return f"%json {json.dumps(schema | _GUIDANCE, ensure_ascii=True)}"
+            case Pattern(regex=text):
+                return f"/{text}/"
             case _:
                 return self._compound(lowered, nested=nested)
 
@@ -86,29 +89,54 @@ class _Writer(GrammarWriter):
         return bool(_BARE.fullmatch(text)) if self._tokens is None else text in self._tokens
 
     def _token(self, text: str) -> str:
+        """Write a marker; in one of several parts each special token stands by itself."""
         if not self._is_special(text):
-            return _quote(text)
+            parts = [one for one in _PARTS.split(text) if one]
+            is_made_of = len(parts) > 1 and any(map(self._is_special, parts))
+            return " ".join(map(self._token, parts)) if is_made_of else _quote(text)
         return (
             text if self._tokens is None or _BARE.fullmatch(text) else f"<[{self._tokens[text]}]>"
         )
 
-    def _through(self, lowered: Through) -> str:
-        end = lowered.end.text
-        if isinstance(lowered.end, Token) and self._is_special(end):
-            return f"{self._text()} {self._token(end)}"
+    def _free_text(self, lowered: Until | Through) -> str:
+        if isinstance(lowered, Until):
+            return self._text_without(lowered.delimiters)
+        end = lowered.delimiter
+        if isinstance(lowered.end, Token) and self._is_special(lowered.end.text):
+            text = _ending_in(lowered.before) if lowered.before else self._text()
+            return f"{text} {self._token(lowered.end.text)}"
         name = f"text_to_{_word(end)}[lazy]"
-        return self._named(name, f"{self._text()} {_quote(end)}")
+        return self._named(name, f"{self._text_without(lowered.others)} {_quote(end)}")
+
+    def _text_without(self, others: tuple[str, ...]) -> str:
+        """Give any text in which none of ``others`` is; special tokens are in none anyway."""
+        words = [word for word in others if not self._is_special(word)]
+        if not words:
+            return self._text()
+        avoided = "|".join(map(_escaped, words))
+        body = f"/(?s:.*)/ & ~/(?s:.*)({avoided})(?s:.*)/"
+        names = (self._label(_word("_".join(words)), number).upper() for number in count(1))
+        labels = (f"TEXT_WITHOUT_{name}" for name in names)
+        return next(label for label in labels if self._keep(label, body))
+
+    def _label(self, name: str, number: int) -> str:
+        plain, bracket, options = name.partition("[")
+        base = _word(plain)
+        return (base if number == 1 else f"{base}_{number}") + bracket + options
+
+    def _keep(self, label: str, body: str) -> bool:
+        return label != "start" and self._rules.setdefault(label, body) == body
 
     def _named(self, name: str, body: str) -> str:
-        """Give the name under which ``body`` is a rule; equal bodies share one."""
-        plain, bracket, options = name.partition("[")
-        base, number = _word(plain), 1
-        while True:
-            found = base if number == 1 else f"{base}_{number}"
-            known = self._rules.setdefault(f"{found}{bracket}{options}", body)
-            if known == body and found != "start":
-                return found
-            number += 1
+        return super()._named(name, body).partition("[")[0]
+
+
+def _ending_in(text: str) -> str:
+    return f"/(?s:.*){_escaped(text)}/"
+
+
+def _escaped(text: str) -> str:
+    return re.escape(text).replace("/", r"\/").replace("\\\n", r"\n")
 
 
 def _quote(text: str) -> str:

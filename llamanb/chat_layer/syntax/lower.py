@@ -7,16 +7,17 @@ delimiter needs no look-ahead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from llamanb.chat_layer.syntax.elements import (
+    Ahead,
     Atomic,
     Choice,
+    Drift,
     Element,
     Json,
     Literal,
-    Member,
     Object,
     Repeat,
     Rule,
@@ -24,74 +25,25 @@ from llamanb.chat_layer.syntax.elements import (
     Sequence,
     Tag,
     Token,
+    Tree,
     Until,
+    Value,
 )
+from llamanb.chat_layer.syntax.lowered import (
+    Lowered,
+    LoweredChoice,
+    LoweredRepeat,
+    LoweredRule,
+    LoweredSequence,
+    Through,
+)
+from llamanb.chat_layer.syntax.trees import tree_element
+from llamanb.chat_layer.syntax.value_grammar import lower_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = [
-    "Lowered",
-    "LoweredChoice",
-    "LoweredRepeat",
-    "LoweredRule",
-    "LoweredSequence",
-    "Through",
-    "lower",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Through:
-    """Any text up to and with the first ``end``; ``others`` must not be in it either."""
-
-    end: Literal | Token
-    others: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class LoweredSequence:
-    """One after the other."""
-
-    items: tuple[Lowered, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LoweredChoice:
-    """Any of these."""
-
-    items: tuple[Lowered, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LoweredRepeat:
-    """``child`` from ``min`` to ``max`` times; ``max`` None is without limit."""
-
-    child: Lowered
-    min: int = 0
-    max: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LoweredRule:
-    """A name for ``child``."""
-
-    name: str
-    child: Lowered
-
-
-Lowered = (
-    Literal
-    | Token
-    | Until
-    | Through
-    | Json
-    | Schema
-    | LoweredSequence
-    | LoweredChoice
-    | LoweredRepeat
-    | LoweredRule
-)
+__all__ = ["lower"]
 
 
 def lower(element: Element) -> Lowered:
@@ -105,24 +57,31 @@ def lower(element: Element) -> Lowered:
     match element:
         case Literal() | Token() | Until() | Json() | Schema():
             return element
+        case Value() | Tree():
+            return _lower_written(element)
         case Tag(_, child) | Atomic(child):
             return lower(child)
-        case Object(members):
-            return _lower_items(_object_items(members))
-        case Sequence(items):
-            return _lower_items(items)
+        case Object() | Sequence():
+            return _lower_items(_items_of(element))
         case _:
             return _lower_branches(element)
 
 
-def _lower_branches(element: Rule | Choice | Repeat) -> Lowered:
+def _lower_written(element: Value | Tree) -> Lowered:
+    if isinstance(element, Tree):
+        return lower(tree_element(element))
+    return lower_value(element.schema, element.notation)
+
+
+def _lower_branches(element: Rule | Choice | Repeat | Ahead | Drift) -> Lowered:
     match element:
+        case Ahead() | Drift():
+            return Literal("")
         case Rule(name, child):
             return LoweredRule(name, lower(child))
-        case Choice((only,)):
-            return lower(only)
         case Choice(items):
-            return LoweredChoice(tuple(lower(item) for item in items))
+            lowered = tuple(lower(item) for item in items if not isinstance(item, Drift))
+            return lowered[0] if len(lowered) == 1 else LoweredChoice(lowered)
         case Repeat(child, least, most):
             return LoweredRepeat(lower(child), least, most)
         case _:
@@ -133,16 +92,19 @@ def _lower_items(items: Iterable[Element]) -> Lowered:
     return _joined(_flat(lower(item) for item in items))
 
 
-def _object_items(members: tuple[Member, ...]) -> list[Element]:
-    """Give the text of an object; an optional member must not be the first."""
-    items: list[Element] = [Literal("{")]
-    for number, member in enumerate(members):
-        label = Literal((", " if number else "") + f'"{member.key}": ')
-        if member.is_optional:
-            items.append(Repeat(Sequence((label, member.value)), 0, 1))
-        else:
-            items += [label, member.value]
-    return [*items, Literal("}")]
+def _items_of(written: Object | Sequence) -> Iterable[Element]:
+    """Give the items in order; one member of an object, at least, is not optional."""
+    if isinstance(written, Sequence):
+        return written.items
+    layout = written.layout
+    needed = next(n for n, member in enumerate(written.members) if not member.is_optional)
+    items: list[Element] = [Literal(layout.opening)]
+    for number, member in enumerate(written.members):
+        label = Literal(f'"{member.key}"{layout.colon}')
+        comma = Literal(layout.comma if number != needed else "")
+        texts = (label, member.value, comma) if number < needed else (comma, label, member.value)
+        items += [Repeat(Sequence(texts), 0, 1)] if member.is_optional else texts
+    return [*items, Literal(layout.closing)]
 
 
 def _flat(items: Iterable[Lowered]) -> list[Lowered]:
@@ -191,12 +153,23 @@ def _through(until: Until, rest: list[Lowered]) -> Lowered:
         return until
     head, tail = rest[0], rest[1:]
     match head:
+        case Literal(text) if (
+            tail and isinstance(tail[0], Token) and text in _begun(until, tail[0])
+        ):
+            through = Through(tail[0], _others(until, text + tail[0].text), text)
+            return _sequence([through, *tail[1:]])
         case LoweredSequence(items):
             return _through(until, [*items, *tail])
         case LoweredRepeat():
             return _through_repeat(until, head, tail)
         case _:
             return _sequence(_flat([*_through_head(until, head), *tail]))
+
+
+def _begun(until: Until, token: Token) -> tuple[str, ...]:
+    """Give what stands before ``token`` in delimiters that end with it."""
+    ends = (one for one in until.delimiters if one.endswith(token.text))
+    return tuple(one.removesuffix(token.text) for one in ends)
 
 
 def _through_head(until: Until, head: Lowered) -> tuple[Lowered, ...]:

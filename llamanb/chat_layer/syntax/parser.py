@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import string
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from llamanb.chat_layer.events import ChatEvent, ReasoningDelta, TextDelta
@@ -18,8 +19,10 @@ from llamanb.chat_layer.syntax.calls import OpenCall
 from llamanb.chat_layer.syntax.deltas import joined
 from llamanb.chat_layer.syntax.description import openers
 from llamanb.chat_layer.syntax.elements import (
+    Ahead,
     Atomic,
     Choice,
+    Drift,
     Element,
     Json,
     Literal,
@@ -30,16 +33,20 @@ from llamanb.chat_layer.syntax.elements import (
     Sequence,
     Tag,
     Token,
+    Tree,
     Until,
+    Value,
 )
 from llamanb.chat_layer.syntax.reader import Marks, marks_of
 from llamanb.chat_layer.syntax.spoken import Spoken
+from llamanb.chat_layer.syntax.trees import closing_tag, tree_json
+from llamanb.chat_layer.syntax.value_reader import ValueReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llamanb.chat_layer.syntax.description import Description
-    from llamanb.chat_layer.syntax.reader import Waiting
+    from llamanb.chat_layer.syntax.reader import Sink, Waiting
 
 __all__ = ["SyntaxParser"]
 
@@ -178,13 +185,15 @@ class SyntaxParser:
                 reading = self._choice(items)
             case Repeat():
                 reading = self._repeat(element)
-            case Rule(_, child) | Atomic(child):
+            case Rule(_, child) | Atomic(child) | Drift(child):
                 reading = self._match(child)
+            case Ahead(texts):
+                reading = self._attempts.ahead(texts)
             case Tag():
                 reading = self._tag(element)
             case Object():
                 reading = self._objects((element,))
-            case Until() | Json() | Schema():
+            case Until() | Json() | Schema() | Value() | Tree():
                 reading = self._untagged(element)
             case _:
                 assert_never(element)
@@ -274,9 +283,8 @@ class SyntaxParser:
             return False
         call = self._captured.call
         self._start(call)
-        if isinstance(tag.child, Json | Schema):
-            yield from self._reader.spaces()
-            is_whole = yield from self._reader.json_value(call.write)
+        if isinstance(tag.child, Json | Schema | Value):
+            is_whole = yield from self._written_arguments(tag.child, call.write)
             call.is_cut = not is_whole and self._reader.is_at_end
             return True
         choice = Choice((*_parameters(tag.child), *((tag.spare,) if tag.spare else ())))
@@ -287,6 +295,14 @@ class SyntaxParser:
             self._captured.arguments.close()
         return True
 
+    def _written_arguments(self, element: Json | Schema | Value, write: Sink) -> Waiting[bool]:
+        """Read arguments that are written as one value; say whether it is complete."""
+        if isinstance(element, Value):
+            keys = tuple(element.schema.get("properties") or ())
+            return (yield from ValueReader(self._attempts, element.notation, write, keys).read())
+        yield from self._reader.spaces()
+        return (yield from self._reader.json_value(write))
+
     def _argument(self, tag: Tag) -> Waiting[bool]:
         captured = self._captured
         if captured is None:
@@ -294,31 +310,53 @@ class SyntaxParser:
         arguments = captured.arguments
         arguments.begin(captured.argument_name, tag.kind)
         self._attempts.commit()
-        mark = yield from self._reader.until(marks_of(_delimiters(tag)), arguments.add)
-        if mark:
+        if isinstance(tag.child, Tree):
+            is_whole = yield from self._tree(tag.child, arguments)
+        else:
+            mark = yield from self._reader.until(marks_of(_delimiters(tag)), arguments.add)
+            is_whole = bool(mark)
+        if is_whole:
             arguments.end()
         else:
             arguments.give_up()
             captured.call.is_cut = True
         return True
 
+    def _tree(self, tree: Tree, arguments: TaggedArguments) -> Waiting[bool]:
+        """Read members to the closing tag that belongs to none of them; say if it is there."""
+        arguments.convert = partial(tree_json, tree=tree)
+        opening, closing = f"{tree.marker}<", f"{tree.marker}</"
+        depth = 0
+        while mark := (yield from self._reader.until(marks_of((opening, closing)), arguments.add)):
+            depth += 1 if mark == opening else -1
+            if depth < 0:
+                yield from self._match(closing_tag(tree))
+                return True
+            arguments.add(self._reader.take(len(mark)))
+        return False
+
     def _word(self, tag: Tag) -> Waiting[bool]:
-        """Read a name or an id, which is a fixed text or goes to a delimiter."""
+        """Read a name or an id: a fixed text, text to a delimiter, or several elements."""
         parts: list[str] = []
         if isinstance(tag.child, Literal):
             shared = yield from self._reader.exact(tag.child.text)
             if shared < len(tag.child.text):
                 return False
             parts.append(self._reader.take(shared))
-        else:
+        elif isinstance(tag.child, Until):
             marks = marks_of(_delimiters(tag))
             if not (yield from self._reader.until(marks, parts.append)):
                 return False
+        else:
+            with self._attempts.held() as start:
+                if not (yield from self._match(tag.child)):
+                    return False
+                parts.append(self._reader.between(start, self._reader.place).strip())
         return self._note(tag, "".join(parts))
 
     def _note(self, tag: Tag, word: str) -> bool:
         captured = self._captured
-        if captured is None:
+        if captured is None or (tag.kind == "tool_name" and not word):
             return False
         match tag.kind:
             case "tool_name":
@@ -329,7 +367,7 @@ class SyntaxParser:
                 captured.argument_name = word
         return True
 
-    def _untagged(self, element: Until | Json | Schema) -> Waiting[bool]:
+    def _untagged(self, element: Until | Json | Schema | Value | Tree) -> Waiting[bool]:
         """Read text of which the description says nothing: it is content."""
         self._attempts.commit()
         if isinstance(element, Until):

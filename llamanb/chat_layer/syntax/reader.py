@@ -197,13 +197,14 @@ class Reader:
 
     def _scalar(self, sink: Sink) -> Waiting[bool]:
         start = self.place
-        yield from self._run(_SCALAR, sink)
+        yield from self.run(_SCALAR, sink)
         return self.place > start
 
     def _outside(self, sink: Sink) -> Waiting[None]:
-        yield from self._run(_OUTSIDE, sink)
+        yield from self.run(_OUTSIDE, sink)
 
-    def _run(self, pattern: re.Pattern[str], sink: Sink) -> Waiting[None]:
+    def run(self, pattern: re.Pattern[str], sink: Sink) -> Waiting[None]:
+        """Pass text as long as ``pattern`` matches it, as it comes."""
         while True:
             found = pattern.match(self._text, self._place)
             end = found.end() if found else self._place

@@ -7,35 +7,54 @@ from typing import Any
 __all__ = ["closed", "is_text", "may_be_text"]
 
 MAX_DEPTH = 100
+_NAMED = ("properties", "$defs", "definitions")
+_VALUES = ("const", "enum", "default", "examples")
+_FURTHER = frozenset(["anyOf", "oneOf", "$ref", "if", "dependentSchemas"])
 
 
-def closed(schema: Any, depth: int = 0) -> Any:
+def closed(schema: Any) -> Any:
     """Give ``schema`` with nothing but the named properties in its objects.
 
     A schema that names no properties stays open, and so does one that says what
-    else may be there.
+    else may be there, or puts an object's properties together from several places.
     """
+    if not isinstance(schema, dict) or _is_put_together(schema):
+        return schema
+    return _closed(schema, 0) or {"type": "object"}
+
+
+def _closed(schema: Any, depth: int) -> Any:
     if isinstance(schema, list):
-        return [closed(one, depth + 1) for one in schema]
+        return [_closed(one, depth + 1) for one in schema]
     if not isinstance(schema, dict) or depth > MAX_DEPTH:
         return schema
     found = {
-        key: _closed_values(value, depth + 1)
-        if key in {"properties", "$defs", "definitions"}
-        else value
-        if key in {"const", "enum", "default", "examples"}
-        else closed(value, depth + 1)
+        key: value if key in _VALUES else _closed_part(key, value, depth + 1)
         for key, value in schema.items()
     }
     if isinstance(found.get("properties"), dict):
         found.setdefault("additionalProperties", False)
-    return found or {"type": "object"} if depth == 0 else found
+    return found
 
 
-def _closed_values(schemas: Any, depth: int) -> Any:
-    if not isinstance(schemas, dict):
-        return schemas
-    return {name: closed(one, depth) for name, one in schemas.items()}
+def _closed_part(key: str, part: Any, depth: int) -> Any:
+    if key in _NAMED and isinstance(part, dict):
+        return {name: _closed(one, depth) for name, one in part.items()}
+    return _closed(part, depth)
+
+
+def _is_put_together(schema: Any, depth: int = 0) -> bool:
+    """Say whether an object's properties are named in more than one place."""
+    if isinstance(schema, list):
+        return any(_is_put_together(one, depth + 1) for one in schema)
+    if not isinstance(schema, dict) or depth > MAX_DEPTH:
+        return False
+    if "allOf" in schema or ("properties" in schema and schema.keys() & _FURTHER):
+        return True
+    parts = [value for key, value in schema.items() if key not in (*_VALUES, *_NAMED)]
+    for key in _NAMED:
+        parts += schema[key].values() if isinstance(schema.get(key), dict) else ()
+    return _is_put_together(parts, depth)
 
 
 def is_text(schema: Any) -> bool:

@@ -82,21 +82,35 @@ class ValueReader:
         """Read a sign, a key or a value; False if it is none of these."""
         yield from self._reader.spaces()
         mark = yield from self._reader.peek()
-        if mark == "," and not self._has_key:
+        if mark == ",":
+            self._fill()
             self._reader.take()
             return True
         if mark in _CLOSING:
             return self._close(mark)
+        if not mark or (mark == "<" and not (yield from self._is_raw_quote())):
+            self._fill()
+            return False
         if self._open[-1].is_object and not self._has_key:
             return (yield from self._key())
         if not self._has_key:
             self._separate()
         return (yield from self._value())
 
-    def _close(self, mark: str) -> bool:
-        if self._has_key:
+    def _fill(self) -> None:
+        """Give a key without a value the value null, if it will get none."""
+        if self._has_key and not self._reader.is_at_end:
             self._write("null")
             self._has_key = False
+
+    def _is_raw_quote(self) -> Waiting[bool]:
+        for quote in self._raw_quotes:
+            if (yield from self._reader.exact(quote)) == len(quote):
+                return True
+        return False
+
+    def _close(self, mark: str) -> bool:
+        self._fill()
         if mark != self._open[-1].end:
             return False
         self._reader.take()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llamanb.chat_layer.syntax.elements import (
     Atomic,
     Choice,
+    Drift,
     Element,
     Literal,
     Object,
@@ -16,6 +17,7 @@ from llamanb.chat_layer.syntax.elements import (
     Sequence,
     Tag,
     Token,
+    Value,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def markers_in(element: Element) -> Iterator[str]:
         yield element.text
     if isinstance(element, Literal):
         yield from _MARKER.findall(element.text)
+    if isinstance(element, Value):
+        yield from element.notation.quotes
     for child in _children(element):
         yield from markers_in(child)
 
@@ -48,7 +52,7 @@ def _children(element: Element) -> tuple[Element, ...]:
     match element:
         case Sequence(items) | Choice(items):
             return items
-        case Tag(_, child) | Rule(_, child) | Atomic(child) | Repeat(child):
+        case Tag(_, child) | Rule(_, child) | Atomic(child) | Drift(child) | Repeat(child):
             return (child,)
         case Object(members):
             return tuple(member.value for member in members)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-__all__ = ["Arguments", "check_against_schema", "read_arguments"]
+__all__ = ["Arguments", "check_against_schema", "parsed_object", "read_arguments"]
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]  # positional and by name
 
@@ -57,12 +57,7 @@ def check_against_schema(text: str, schema: Mapping[str, Any]) -> dict[str, Any]
 
     Checks that they are an object with the required names and no unknown ones.
     """
-    try:
-        arguments = json.loads(_object_text(text))
-    except (ValueError, RecursionError) as error:
-        raise PlainFailureError(f"wrong arguments: not valid JSON ({error})") from error
-    if not isinstance(arguments, dict):
-        raise PlainFailureError("wrong arguments: give one JSON object")
+    arguments = parsed_object(text)
     known = schema.get("properties") or {}
     problems = [
         f"{name!r} is missing" for name in schema.get("required", ()) if name not in arguments
@@ -71,6 +66,17 @@ def check_against_schema(text: str, schema: Mapping[str, Any]) -> dict[str, Any]
         problems += [_unknown(name, known) for name in arguments if name not in known]
     if problems:
         raise PlainFailureError(f"wrong arguments: {'; '.join(problems[:_MOST_PROBLEMS])}")
+    return arguments
+
+
+def parsed_object(text: str) -> dict[str, Any]:
+    """Read a JSON object, as leniently as ``read_arguments`` does."""
+    try:
+        arguments = json.loads(_object_text(text))
+    except (ValueError, RecursionError) as error:
+        raise PlainFailureError(f"wrong arguments: not valid JSON ({error})") from error
+    if not isinstance(arguments, dict):
+        raise PlainFailureError("wrong arguments: give one JSON object")
     return arguments
 
 

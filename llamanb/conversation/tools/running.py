@@ -3,46 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import threading
 import time
-from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llamanb.conversation.tools.failures import failure_text
 from llamanb.conversation.tools.outcome import PlainFailureError, ToolOutcome
 from llamanb.conversation.tools.stdout import CaughtText, caught_stdout
+from llamanb.conversation.tools.threads import SLICE_S, STOPPED, in_thread, wait_a_slice
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Awaitable, Callable
 
-__all__ = ["THREAD_NAME", "await_in_thread", "run_here", "run_in_thread", "settled", "settled_here"]
-
-THREAD_NAME = "llamanb-tools"
-_SLICE_S = 0.05  # a waiting main thread looks for an interrupt this often
+__all__ = ["await_in_thread", "run_here", "run_in_thread", "settled", "settled_here"]
 
 
-def run_in_thread(work: Callable[[], str], timeout_s: float | None) -> ToolOutcome:
+def run_in_thread(
+    work: Callable[[], str], timeout_s: float | None, stop: threading.Event | None = None
+) -> ToolOutcome:
     """Carry out ``work`` in a thread and wait for it, in short slices.
 
-    A thread cannot be stopped: after a timeout or an interrupt it goes on unheard,
-    as a daemon.
+    A thread cannot be stopped: after a timeout, an interrupt or ``stop`` it goes on
+    unheard, as a daemon.
     """
     started, caught = time.perf_counter(), CaughtText()
-    future = _start(work, caught)
+    future = in_thread(partial(_carried_out, work, caught))
     while not future.done():
-        left_s = _SLICE_S if timeout_s is None else started + timeout_s - time.perf_counter()
+        left_s = SLICE_S if timeout_s is None else started + timeout_s - time.perf_counter()
         if left_s <= 0:
             return _late(timeout_s, caught)
-        _wait(future, min(left_s, _SLICE_S))
+        if stop is not None and stop.is_set():
+            return _outcome(STOPPED, caught, started, is_error=True)
+        wait_a_slice(future, left_s)
     return future.result()
 
 
 async def await_in_thread(work: Callable[[], str], timeout_s: float | None) -> ToolOutcome:
     """Carry out ``work`` in a thread without blocking the event loop; as ``run_in_thread``."""
     caught = CaughtText()
-    future = asyncio.wrap_future(_start(work, caught))
+    future = asyncio.wrap_future(in_thread(partial(_carried_out, work, caught)))
     done, _ = await asyncio.wait([future], timeout=timeout_s)
     return future.result() if done else _late(timeout_s, caught)
 
@@ -89,18 +91,6 @@ async def _settled_in_time(value: Any, timeout_s: float | None) -> Any:
         raise
 
 
-def _start(work: Callable[[], str], caught: CaughtText) -> Future[ToolOutcome]:
-    future: Future[ToolOutcome] = Future()
-    future.set_running_or_notify_cancel()  # from here on nobody can cancel it
-
-    def run() -> None:
-        future.set_result(_carried_out(work, caught))
-
-    context = contextvars.copy_context()
-    threading.Thread(target=context.run, args=(run,), name=THREAD_NAME, daemon=True).start()
-    return future
-
-
 def _carried_out(work: Callable[[], str], caught: CaughtText) -> ToolOutcome:
     started = time.perf_counter()
     is_error = True
@@ -111,13 +101,6 @@ def _carried_out(work: Callable[[], str], caught: CaughtText) -> ToolOutcome:
         except BaseException as error:  # noqa: BLE001  # a tool may raise anything, SystemExit too
             text = failure_text(error)
     return _outcome(text, caught, started, is_error=is_error)
-
-
-def _wait(future: Future[ToolOutcome], seconds: float) -> None:
-    try:
-        future.result(seconds)
-    except TimeoutError:
-        return
 
 
 def _late(timeout_s: float | None, caught: CaughtText) -> ToolOutcome:

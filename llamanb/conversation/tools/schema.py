@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from inspect import Parameter, Signature
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 from pydantic.errors import PydanticUserError
-from pydantic.json_schema import GenerateJsonSchema
 
-from llamanb.conversation.tools.tidy import tidy_schema
 from llamanb.errors import OptionError
+from llamanb.models.tidy import QuietSchema, tidy_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["arguments_model", "parameters_schema"]
-
-
-class _QuietSchema(GenerateJsonSchema):
-    """A default that is no JSON is left out without a warning."""
-
-    ignored_warning_kinds: ClassVar[set[Any]] = {"skipped-choice", "non-serializable-default"}  # type: ignore[misc]  # pydantic's own is no ClassVar
 
 
 def arguments_model(name: str, signature: Signature) -> type[BaseModel]:
@@ -38,7 +31,7 @@ def arguments_model(name: str, signature: Signature) -> type[BaseModel]:
     fields = dict(_fields(signature))
     try:
         model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
-        model.model_json_schema(schema_generator=_QuietSchema)
+        model.model_json_schema(schema_generator=QuietSchema)
     except (PydanticUserError, TypeError, NameError) as error:
         raise _unusable(name, signature, error) from error
     return model
@@ -46,7 +39,7 @@ def arguments_model(name: str, signature: Signature) -> type[BaseModel]:
 
 def parameters_schema(model: type[BaseModel]) -> dict[str, Any]:
     """Give the JSON Schema of the arguments: no titles, references written out."""
-    return tidy_schema(model.model_json_schema(schema_generator=_QuietSchema))
+    return tidy_schema(model.model_json_schema(schema_generator=QuietSchema))
 
 
 def _fields(signature: Signature) -> Iterator[tuple[str, Any]]:
@@ -64,7 +57,7 @@ def _field(parameter: Parameter) -> Any:
 def _unusable(name: str, signature: Signature, error: Exception) -> OptionError:
     for parameter in signature.parameters.values():
         try:
-            TypeAdapter(parameter.annotation).json_schema(schema_generator=_QuietSchema)
+            TypeAdapter(parameter.annotation).json_schema(schema_generator=QuietSchema)
         except (PydanticUserError, TypeError, NameError) as reason:
             return OptionError(
                 f"{name}: a model cannot give the argument {parameter.name!r}: {_first_line(reason)}"

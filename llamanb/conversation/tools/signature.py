@@ -14,8 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from llamanb.conversation.tools.functions import name_of, unwrapped
-from llamanb.conversation.tools.typed_dicts import with_known_typed_dicts
 from llamanb.errors import OptionError
+from llamanb.models.typed_dicts import with_known_typed_dicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

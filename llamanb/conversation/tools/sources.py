@@ -54,6 +54,8 @@ def as_tool(source: Any, *, call: Caller | None = None) -> Tool[..., Any]:
 
 def as_tools(sources: Iterable[Any]) -> dict[str, Tool[..., Any]]:
     """Give tools by name; OptionError if two have the same."""
+    if isinstance(sources, str | Mapping) or not isinstance(sources, Iterable):
+        raise OptionError(f"tools must be a list, such as [get_weather]; it is {sources!r}")
     tools: dict[str, Tool[..., Any]] = {}
     for made in map(as_tool, sources):
         if tools.setdefault(made.name, made) is not made:
@@ -70,6 +72,11 @@ class _DefinedTool(Tool[..., Any]):
         super().__init__(functools.partial(_carry_out, call, name), name=name)
         self.__doc__ = definition["description"]
         self._is_async = call is not None and is_async(call)
+
+    @property
+    def can_run(self) -> bool:
+        """Whether somebody carries the calls out."""
+        return self._call is not None
 
     def _describe(self, names: Mapping[str, Any]) -> None:
         parameters = self._definition["parameters"]

@@ -31,6 +31,7 @@ from llamanb.conversation.tools.signature import caller_names, plain_signature
 from llamanb.errors import OptionError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping
 
     from llamanb.conversation.tools.outcome import ToolOutcome
@@ -51,7 +52,7 @@ class Tool(Generic[P, R]):
     ----------
     name : what models call it.
     function : the function as it was written.
-    approve : whether it may run without asking anybody.
+    approve : whether it is approved beforehand: it may run without asking anybody.
     timeout : seconds a call may take, or None.
     """
 
@@ -116,18 +117,25 @@ class Tool(Generic[P, R]):
                 raise OptionError(f"{self.name}: a type is not known here: {error}") from error
         return self._shared["it"]
 
-    def call(self, arguments_json: str = "{}") -> ToolOutcome:
+    @property
+    def can_run(self) -> bool:
+        """Whether there is something to run, not a definition alone."""
+        return True
+
+    def call(
+        self, arguments_json: str = "{}", *, stop: threading.Event | None = None
+    ) -> ToolOutcome:
         """Check a model's arguments, run the tool, and give what came of it.
 
         Runs in a thread of its own (coroutines on an event loop there), so that a
-        time limit and an interrupt work. Whatever the tool raises becomes an outcome
-        with ``is_error``; only an interrupt of the waiting thread gets through.
+        time limit, an interrupt and ``stop`` work. Whatever the tool raises becomes an
+        outcome with ``is_error``; only an interrupt of the waiting thread gets through.
 
         Examples
         --------
         >>> get_weather.call('{"city": "Oslo"}').content
         """
-        return run_in_thread(functools.partial(self._work, arguments_json), self.timeout)
+        return run_in_thread(functools.partial(self._work, arguments_json), self.timeout, stop)
 
     async def acall(self, arguments_json: str = "{}") -> ToolOutcome:
         """Do the same without blocking: coroutines run on this event loop, all else in a thread."""
@@ -232,7 +240,7 @@ def tool(
     Parameters
     ----------
     function : a function, method or other callable, sync or async.
-    approve : let it run without asking; by default each call is asked for.
+    approve : approve all its calls beforehand; by default each call is asked for.
     timeout : seconds a call may take; None for no limit.
     name : what models call it, instead of the function's own name.
 

@@ -106,6 +106,23 @@ class LarkReader:
         tokens = self._vocabulary.tokenize(text)
         return bool(matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting())
 
+    def begins(self, text: str) -> bool:
+        """Say whether an accepted text may begin with ``text``."""
+        matcher = LLMatcher(self._tokenizer, self._grammar, log_level=0)
+        tokens = self._vocabulary.tokenize(text)
+        return bool(matcher.try_consume_tokens(tokens) == len(tokens))
+
+    def accepted_start(self, text: str) -> str:
+        """Give the longest beginning of ``text`` that is accepted."""
+        matcher = LLMatcher(self._tokenizer, self._grammar, log_level=0)
+        assert not matcher.is_error(), matcher.get_error()
+        tokens, size = self._vocabulary.tokenize(text), 0
+        for number, token in enumerate(tokens, start=1):
+            if not matcher.try_consume_tokens([token]):
+                break
+            size = number if matcher.is_accepting() else size
+        return bytes(tokens[:size]).decode()
+
 
 def events_of(description: Description, pieces: Iterable[str]) -> list[ChatEvent]:
     """Parse ``pieces``; calls without an id are numbered."""

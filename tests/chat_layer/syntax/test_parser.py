@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -15,6 +14,8 @@ from llamanb.chat_layer.syntax import (
     Block,
     Description,
     SyntaxParser,
+    ToolShape,
+    compose,
     join_events,
     parse_syntax,
     write_example,
@@ -329,21 +330,12 @@ def long_text(name: str, kind: str, size: int) -> str:
     filler = (filler * size)[:size]
     if kind != "call":
         return filler
-    arguments = json.dumps({"city": "@@", "place": {"lat": 1}})
-    tagged = (
-        "<tool_call>\n<function=get_weather>\n<parameter=city>\n@@\n</parameter>\n</function>\n"
-        "</tool_call>"
+    tool = ToolShape(
+        name="get_weather",
+        parameters={"properties": {"city": {"const": "@@"}}, "required": ["city"]},
     )
-    calls = {
-        "hermes": f'<tool_call>\n{{"name": "get_weather", "arguments": {arguments}}}\n</tool_call>',
-        "qwen-coder": tagged,
-        "mistral": f"[TOOL_CALLS]get_weather[ARGS]{arguments}",
-        "mistral-nemo": f'[TOOL_CALLS][{{"name": "get_weather", "arguments": {arguments}}}]',
-        "llama-3": f'{{"name": "get_weather", "parameters": {arguments}}}',
-        "gpt-oss": "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
-        f"{arguments}<|call|>",
-    }
-    return calls[name].replace("@@", filler)
+    one = compose(BY_NAME[name], [tool], tool_choice="required", parallel=False)
+    return write_example(one, randomness(0)).text.replace("@@", filler)
 
 
 def seconds_to_read(name: str, text: str) -> float:

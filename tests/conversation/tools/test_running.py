@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 import llamanb
-from llamanb.conversation.tools.running import THREAD_NAME
 from llamanb.conversation.tools.stdout import MAX_STDOUT_CHARS, CaughtText
+from llamanb.conversation.tools.threads import THREAD_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -30,11 +30,14 @@ class Family:
     separator : the text between calls.
     thinking : markers around reasoning; empty for none.
     triggers : texts at which the grammar of a free answer begins.
-    trigger_patterns : RE2 patterns for the same, instead of the texts.
+    trigger_patterns : RE2 patterns for the same, instead of the texts; ``{names}`` in
+        one stands for the names of the tools that may be called.
+    answer_starts, answer_ends : markers around an answer that are no part of it.
     is_parallel : whether one answer may hold several calls.
     anywhere : whether calls may follow other text.
     compose : for a family whose whole output has a structure of its own.
     begun : beginnings of an output that the prompt may have written already.
+    variant : gives the family as one template has it, if templates differ.
     """
 
     name: str
@@ -46,10 +49,13 @@ class Family:
     thinking: tuple[str, str] = ("<think>", "</think>")
     triggers: tuple[str, ...] = ()
     trigger_patterns: tuple[str, ...] = ()
+    answer_starts: tuple[str, ...] = ()
+    answer_ends: tuple[str, ...] = ()
     is_parallel: bool = True
     anywhere: bool = True
     compose: Callable[[Family, Wish], Description] | None = None
     begun: tuple[str, ...] = ()
+    variant: Callable[[str], Family] | None = None
 
     def matches(self, source: str) -> bool:
         """Say whether the template ``source`` is of this family."""

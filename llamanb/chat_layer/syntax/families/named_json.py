@@ -5,48 +5,145 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llamanb.chat_layer.syntax.elements import (
+    Ahead,
     Choice,
+    Drift,
     Element,
     Literal,
-    Schema,
     Tag,
     Token,
     Until,
     sequence,
 )
-from llamanb.chat_layer.syntax.families.family import Family
-from llamanb.chat_layer.syntax.schemas import closed
+from llamanb.chat_layer.syntax.families.calls import DIGITS, CallForm, any_tool
+from llamanb.chat_layer.syntax.families.family import NEW_LINE, NOTHING, Family
 
 if TYPE_CHECKING:
     from llamanb.chat_layer.syntax.description import ToolShape
 
-__all__ = ["MISTRAL_NAMED"]
+__all__ = ["DEEPSEEK_R1", "DEEPSEEK_V3", "FUNCTIONARY_3_1", "KIMI_K2", "MISTRAL_NAMED"]
 
 
-def _named_json_call(tool: ToolShape) -> Element:
+def _between(start: Element, form: CallForm, end: Element) -> CallForm:
+    """Give ``form`` as one call, with markers around it."""
+
+    def write(name: Element, arguments: Element) -> Element:
+        return sequence(start, Tag("tool_call", form(name, arguments)), end)
+
+    return write
+
+
+def _mistral_form(name: Element, arguments: Element) -> Element:
     call_id = sequence(Token("[CALL_ID]"), Tag("tool_id", Until(("[ARGS]",))))
-    return sequence(
-        Token("[TOOL_CALLS]"),
-        Tag(
-            "tool_call",
-            sequence(
-                Tag("tool_name", Literal(tool.name)),
-                Choice((sequence(call_id, Token("[ARGS]")), Token("[ARGS]"))),
-                Tag("tool_arguments", Schema(closed(tool.parameters))),
-            ),
-        ),
-    )
+    marker = Choice((sequence(call_id, Token("[ARGS]")), Token("[ARGS]")))
+    return sequence(name, marker, arguments)
 
 
-def _mistral_named_call(tools: tuple[ToolShape, ...]) -> Element:
-    return Choice(tuple(_named_json_call(tool) for tool in tools))
+def _mistral_call(tools: tuple[ToolShape, ...]) -> Element:
+    return any_tool(tools, _between(Token("[TOOL_CALLS]"), _mistral_form, NOTHING))
 
 
 MISTRAL_NAMED = Family(
     name="mistral",
     marks=(("[TOOL_CALLS]", "[ARGS]"),),
-    call=_mistral_named_call,
-    separator=Literal(""),
+    call=_mistral_call,
+    separator=NOTHING,
     thinking=("[THINK]", "[/THINK]"),
     triggers=("[TOOL_CALLS]",),
+)
+
+
+def _kimi_form(name: Element, arguments: Element) -> Element:
+    """Give a call whose id holds the name: ``functions.get_weather:0``."""
+    prefix = Choice((Literal("functions."), Drift(NOTHING)))
+    index = Choice((sequence(Literal(":"), DIGITS), Drift(NOTHING)))
+    call_id = Tag("tool_id", sequence(prefix, name, index))
+    return sequence(call_id, Token("<|tool_call_argument_begin|>"), arguments)
+
+
+def _kimi_call(tools: tuple[ToolShape, ...]) -> Element:
+    start, end = Token("<|tool_call_begin|>"), Token("<|tool_call_end|>")
+    return any_tool(tools, _between(start, _kimi_form, end))
+
+
+KIMI_K2 = Family(
+    name="kimi-k2",
+    marks=(("<|tool_calls_section_begin|>", "<|tool_call_argument_begin|>"),),
+    call=_kimi_call,
+    section=(
+        Choice((Token("<|tool_calls_section_begin|>"), Drift(NOTHING))),
+        Token("<|tool_calls_section_end|>"),
+    ),
+    separator=NOTHING,
+    triggers=("<|tool_calls_section_begin|>",),
+)
+
+_SEP = Token("<｜tool▁sep｜>")
+_CALL_END = "<｜tool▁call▁end｜>"
+# DeepSeek-R1 is known to misspell the marker that opens its calls.
+_MISSPELT = ("<｜tool_calls_begin｜>", "<｜tool calls begin｜>", "<｜tool▁calls｜>")
+_DEEPSEEK_SECTION = (
+    Choice(
+        (
+            Token("<｜tool▁calls▁begin｜>"),
+            *(Drift(Literal(text)) for text in (*_MISSPELT, "")),
+        )
+    ),
+    Token("<｜tool▁calls▁end｜>"),
+)
+
+
+def _fenced(name: Element, arguments: Element) -> Element:
+    fence = (Literal("\n```json\n"), arguments, Literal("\n```"))
+    return sequence(Literal("function"), _SEP, name, *fence)
+
+
+def _unfenced(name: Element, arguments: Element) -> Element:
+    return sequence(name, _SEP, Ahead(("{", _CALL_END)), arguments)
+
+
+def _deepseek(form: CallForm, drifted: CallForm) -> tuple[CallForm, CallForm]:
+    start, end = Token("<｜tool▁call▁begin｜>"), Token(_CALL_END)
+    return _between(start, form, end), _between(start, drifted, end)
+
+
+DEEPSEEK_R1 = Family(
+    name="deepseek-r1",
+    marks=(
+        ("<｜tool▁calls▁begin｜>", "```json"),
+        ("<｜Assistant｜>", "<｜tool▁outputs▁begin｜>"),  # a template that writes no calls
+    ),
+    call=lambda tools: any_tool(tools, *_deepseek(_fenced, _unfenced)),
+    section=_DEEPSEEK_SECTION,
+    separator=NEW_LINE,
+    triggers=("<｜tool▁calls▁begin｜>",),
+)
+DEEPSEEK_V3 = Family(
+    name="deepseek-v3.1",
+    marks=(("<｜tool▁calls▁begin｜>", "<｜tool▁sep｜>"),),
+    not_marks=("```json",),
+    call=lambda tools: any_tool(tools, *_deepseek(_unfenced, _fenced)),
+    section=_DEEPSEEK_SECTION,
+    separator=NOTHING,
+    triggers=("<｜tool▁calls▁begin｜>",),
+)
+
+
+def _functionary_form(name: Element, arguments: Element) -> Element:
+    return sequence(name, Literal(">"), Ahead(("{", "</function>")), arguments)
+
+
+def _functionary_call(tools: tuple[ToolShape, ...]) -> Element:
+    start, end = Literal("<function="), Literal("</function>")
+    return any_tool(tools, _between(start, _functionary_form, end))
+
+
+FUNCTIONARY_3_1 = Family(
+    name="functionary-3.1",
+    marks=(("<function=", "</function>"),),
+    not_marks=("<parameter=", "<tool_call>"),
+    call=_functionary_call,
+    separator=NOTHING,
+    thinking=("", ""),
+    triggers=("<function=",),
 )

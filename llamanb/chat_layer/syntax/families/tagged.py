@@ -2,89 +2,92 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from llamanb.chat_layer.syntax.elements import Literal, Token, optional, sequence
+from llamanb.chat_layer.syntax.families.family import NOTHING, Family
+from llamanb.chat_layer.syntax.families.tagged_calls import CallTags, tagged_calls
 
-from llamanb.chat_layer.syntax.elements import (
-    Choice,
-    Element,
-    Literal,
-    Schema,
-    Sequence,
-    Tag,
-    Token,
-    Until,
-    optional,
-    sequence,
-)
-from llamanb.chat_layer.syntax.families.family import Family
-from llamanb.chat_layer.syntax.schemas import closed, is_text, may_be_text
+__all__ = ["MINICPM", "MINIMAX_M2", "QWEN_CODER", "SEED", "muse_call"]
 
-if TYPE_CHECKING:
-    from llamanb.chat_layer.syntax.description import ToolShape
-
-__all__ = ["QWEN_CODER"]
-
-
-_VALUE_END = "\n</parameter>\n"
-_VALUE_ENDS = (
-    _VALUE_END,
-    *("</parameter>\n</function>\n</tool_call>", "</parameter></function></tool_call>"),
-)
-
-
-def _parameter(name: Element, schema: object) -> Element:
-    if is_text(schema):
-        value: Element = Tag("argument_text", Until((_VALUE_END,)), _VALUE_ENDS)
-    elif may_be_text(schema):
-        value = Tag("argument_any", Until((_VALUE_END,)), _VALUE_ENDS)
-    else:
-        value = Tag("argument_json", Schema(closed(schema)), _VALUE_ENDS)
-    return sequence(
-        Literal("<parameter="),
-        Tag("argument_name", name),
-        Literal(">\n"),
-        value,
-        Literal(_VALUE_END),
-    )
-
-
-def _parameters(tool: ToolShape) -> Tag:
-    required = tool.parameters.get("required") or ()
-    properties = tool.parameters.get("properties") or {}
-    items = (
-        (name in required, _parameter(Literal(name), schema)) for name, schema in properties.items()
-    )
-    written = tuple(item if is_needed else optional(item) for is_needed, item in items)
-    spare = _parameter(Until((">",)), {})
-    return Tag("tool_arguments", Sequence(written), spare=spare)
-
-
-def _tagged_call(tool: ToolShape) -> Element:
-    return sequence(
-        Token("<tool_call>"),
-        Literal("\n<function="),
-        Tag(
-            "tool_call",
-            sequence(
-                Tag("tool_name", Literal(tool.name)),
-                Literal(">\n"),
-                _parameters(tool),
-                Literal("</function>"),
-            ),
-        ),
-        Literal("\n"),
-        Token("</tool_call>"),
-    )
-
-
-def _qwen_coder_call(tools: tuple[ToolShape, ...]) -> Element:
-    return Choice(tuple(_tagged_call(tool) for tool in tools))
-
+_MAYBE_NEW_LINE = optional(Literal("\n"))
 
 QWEN_CODER = Family(
     name="qwen-coder",
     marks=(("<function=", "<parameter=", "<tool_call>", "</parameter>"),),
     not_marks=("<seed:tool_call>",),
-    call=_qwen_coder_call,
+    call=tagged_calls(
+        CallTags(
+            before=sequence(Token("<tool_call>"), Literal("\n<function=")),
+            named=Literal(">\n"),
+            argument=Literal("<parameter="),
+            value=Literal(">\n"),
+            end=Literal("\n</parameter>\n"),
+            after=sequence(Literal("</function>\n"), Token("</tool_call>")),
+        )
+    ),
+    section=(NOTHING, _MAYBE_NEW_LINE),
+    separator=_MAYBE_NEW_LINE,
     triggers=("<tool_call>",),
+)
+SEED = Family(
+    name="seed-oss",
+    marks=(("<seed:tool_call>", "<function=", "<parameter="),),
+    call=tagged_calls(
+        CallTags(
+            before=sequence(Token("<seed:tool_call>"), Literal("\n<function=")),
+            named=Literal(">\n"),
+            argument=Literal("<parameter="),
+            value=Literal(">"),
+            end=Literal("</parameter>\n"),
+            after=sequence(Literal("</function>\n"), Token("</seed:tool_call>")),
+        )
+    ),
+    thinking=("<seed:think>", "</seed:think>"),
+    triggers=("<seed:tool_call>",),
+)
+MINIMAX_M2 = Family(
+    name="minimax-m2",
+    marks=(("<minimax:tool_call>", '<invoke name="', '<parameter name="'),),
+    call=tagged_calls(
+        CallTags(
+            before=Literal('<invoke name="'),
+            named=Literal('">\n'),
+            argument=Literal('<parameter name="'),
+            value=Literal('">'),
+            end=Literal("</parameter>\n"),
+            after=Literal("</invoke>\n"),
+        )
+    ),
+    section=(
+        sequence(Token("<minimax:tool_call>"), Literal("\n")),
+        Token("</minimax:tool_call>"),
+    ),
+    separator=NOTHING,
+    triggers=("<minimax:tool_call>",),
+)
+MINICPM = Family(
+    name="minicpm-5",
+    marks=(('<function name="', '<param name="', "<![CDATA["),),
+    call=tagged_calls(
+        CallTags(
+            before=Literal('<function name="'),
+            named=Literal('">'),
+            argument=Literal('<param name="'),
+            value=Literal('">'),
+            end=Literal("</param>"),
+            after=Literal("</function>"),
+            raw=("<![CDATA[", "]]>"),
+        )
+    ),
+    triggers=('<function name="',),
+)
+
+muse_call = tagged_calls(
+    CallTags(
+        before=Literal('<atem:function_calls>\n<atem:invoke name="'),
+        named=Literal('">\n'),
+        argument=Literal('<atem:parameter name="'),
+        value=Literal('">'),
+        end=Literal("</atem:parameter>\n"),
+        after=Literal("</atem:invoke>\n</atem:function_calls>"),
+    )
 )

@@ -1,19 +1,27 @@
-"""Tidies a JSON Schema for small models: no titles, references written out."""
+"""JSON Schemas that small models understand: no titles, references written out."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic.json_schema import GenerateJsonSchema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["tidy_schema"]
+__all__ = ["QuietSchema", "tidy_schema"]
 
 _ONE = ("items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else")
 _MANY = ("anyOf", "oneOf", "allOf", "prefixItems")
 _NAMED = ("properties", "patternProperties", "$defs")
 _DROPPED = ("title", "discriminator")  # what readers of tool schemas have no use for
 _PREFIX = "#/$defs/"
+
+
+class QuietSchema(GenerateJsonSchema):
+    """Pydantic's writer; a default that is no JSON is left out without a warning."""
+
+    ignored_warning_kinds: ClassVar[set[Any]] = {"skipped-choice", "non-serializable-default"}  # type: ignore[misc]  # pydantic's own is no ClassVar
 
 
 def tidy_schema(schema: dict[str, Any]) -> dict[str, Any]:

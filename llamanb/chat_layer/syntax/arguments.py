@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from llamanb.chat_layer.syntax.description import ToolShape
 
-__all__ = ["Argument", "Kind", "arguments_of", "json_of", "kinds_of", "words_of"]
+__all__ = ["Argument", "Kind", "arguments_of", "json_of", "kinds_of", "standalone", "words_of"]
 
 MAX_REFERENCES = 20
 _DEFINITIONS = ("$defs", "definitions")
@@ -53,16 +54,17 @@ class Kind:
 def arguments_of(tool: ToolShape) -> tuple[Argument, ...]:
     """Give the arguments of ``tool``, in the order of its schema."""
     root = tool.parameters
-    required = root.get("required") or ()
+    required = root.get("required")
+    needed = required if isinstance(required, list) else ()
     properties = root.get("properties")
     items = properties.items() if isinstance(properties, dict) else ()
     return tuple(
-        Argument(name=name, schema=_alone(schema, root), is_required=name in required)
+        Argument(name=name, schema=standalone(schema, root), is_required=name in needed)
         for name, schema in items
     )
 
 
-def _alone(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
+def standalone(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
     """Give ``schema`` without references at its top, and what the others refer to."""
     found = _resolved(schema, root)
     for key in ("anyOf", "oneOf"):
@@ -73,11 +75,14 @@ def _alone(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
 
 def _resolved(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
     for _ in range(MAX_REFERENCES):
-        if not isinstance(schema, dict) or "$ref" not in schema:
-            break
-        others = {key: value for key, value in schema.items() if key != "$ref"}
-        schema = {**_target(root, schema["$ref"]), **others}
-    return schema if isinstance(schema, dict) else {}
+        match schema:
+            case {"$ref": path, **others}:
+                schema = {**_target(root, path), **others}
+            case {"allOf": [only], **others}:
+                schema = {**_dictionary(only), **others}
+            case _:
+                break
+    return _dictionary(schema)
 
 
 def _target(root: Any, path: Any) -> dict[str, Any]:
@@ -96,13 +101,14 @@ def kinds_of(schema: dict[str, Any]) -> tuple[Kind, ...]:
 
 def _alternatives(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     branches = schema.get("anyOf") or schema.get("oneOf")
-    if isinstance(branches, list):
+    if isinstance(branches, list) and "type" not in schema:
         return [pair for one in branches for pair in _alternatives(_dictionary(one))]
     values = [schema["const"]] if "const" in schema else schema.get("enum")
-    if isinstance(values, list):
+    if isinstance(values, list) and values:
         return [(_OF_PYTHON.get(type(value), "object"), {"enum": [value]}) for value in values]
     kinds = schema.get("type") or ("object" if "properties" in schema else _ALL)
-    names = [kinds] if isinstance(kinds, str) else list(kinds)
+    listed = kinds if isinstance(kinds, list | tuple) else (kinds,)
+    names = [name for name in listed if isinstance(name, str)] or _ALL
     return [
         ("number" if name == "integer" else name, {**_plain(schema), "type": name})
         for name in names
@@ -131,5 +137,5 @@ def json_of(kinds: Iterable[Kind], schema: dict[str, Any]) -> Element:
     if len(schemas) == len(_ALL) and all(set(one) == {"type"} for one in schemas):
         return Json()
     body = schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-    definitions = {key: schema[key] for key in _DEFINITIONS if key in schema}
-    return Schema(closed({**definitions, **body}))
+    named = _DEFINITIONS if "$ref" in json.dumps(body) else ()
+    return Schema(closed({**{key: schema[key] for key in named if key in schema}, **body}))

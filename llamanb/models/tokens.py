@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from llamanb.chat_layer import ChatPrompt
 
-__all__ = ["PromptVocabulary", "preserved_ids", "prompt_tokens"]
+__all__ = ["PromptVocabulary", "preserved_ids", "prompt_tokens", "special_tokens"]
 
 
 class PromptVocabulary(Protocol):
@@ -30,6 +30,7 @@ class PromptVocabulary(Protocol):
         """Give the text of a token."""
 
 
+_specials: WeakKeyDictionary[PromptVocabulary, dict[str, int]] = WeakKeyDictionary()
 _patterns: WeakKeyDictionary[PromptVocabulary, re.Pattern[str]] = WeakKeyDictionary()
 
 
@@ -48,6 +49,15 @@ def prompt_tokens(prompt: ChatPrompt, vocabulary: PromptVocabulary) -> tuple[int
     if vocabulary.add_bos and bos is not None and ids[:1] != [bos]:
         ids.insert(0, bos)
     return tuple(ids)
+
+
+def special_tokens(vocabulary: PromptVocabulary) -> dict[str, int]:
+    """Give the texts and ids of the control tokens (gathered once per vocabulary)."""
+    known = _specials.get(vocabulary)
+    if known is None:
+        known = {vocabulary.token_to_piece(token): token for token in sorted(vocabulary.control)}
+        _specials[vocabulary] = known
+    return known
 
 
 def preserved_ids(tags: Collection[str], vocabulary: PromptVocabulary) -> frozenset[int]:

@@ -1,0 +1,103 @@
+"""Families whose arguments are written in a notation of their own: LFM2 and Gemma 4."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from llamanb.chat_layer.syntax.elements import (
+    Ahead,
+    Choice,
+    Drift,
+    Element,
+    Literal,
+    Tag,
+    Token,
+    Value,
+    sequence,
+)
+from llamanb.chat_layer.syntax.families.calls import ANY_NAME, drift
+from llamanb.chat_layer.syntax.families.family import NOTHING, Family
+from llamanb.chat_layer.syntax.families.json_objects import COMMA, in_list, objects
+from llamanb.chat_layer.syntax.notation import Notation
+from llamanb.chat_layer.syntax.schemas import closed
+
+if TYPE_CHECKING:
+    from llamanb.chat_layer.syntax.description import ToolShape
+
+__all__ = ["GEMMA_4", "GEMMA_NOTATION", "LFM2", "PYTHON_CALL"]
+
+_PYTHON = Notation(
+    name="python",
+    quotes=("'", '"'),
+    true=("True", "true"),
+    false=("False", "false"),
+    null=("None", "null"),
+)
+PYTHON_CALL = replace(
+    _PYTHON,
+    name="argument",
+    brackets=("(", ")"),
+    colon="=",
+    has_bare_keys=True,
+    nested=_PYTHON,
+)
+GEMMA_NOTATION = Notation(
+    name="gemma",
+    colon=":",
+    comma=",",
+    has_bare_keys=True,
+    quotes=('<|"|>',),
+    is_raw=True,
+    null=("null", "None"),
+    sorts_keys=True,
+)
+
+
+def _call(tools: tuple[ToolShape, ...], notation: Notation) -> Element:
+    """Give a name and, at once, the arguments in their brackets."""
+
+    def write(name: Element, schema: dict[str, object]) -> Element:
+        arguments = Tag("tool_arguments", Value(closed(schema), notation))
+        return Tag("tool_call", sequence(name, Ahead(("(", "{")), arguments))
+
+    known = (write(Tag("tool_name", Literal(tool.name)), tool.parameters) for tool in tools)
+    unknown = Drift(write(Tag("tool_name", ANY_NAME), {}))
+    return Choice((*known, unknown))
+
+
+def _lfm2_call(tools: tuple[ToolShape, ...]) -> Element:
+    # Asked for JSON in the system text, these models write objects into the list.
+    return Choice((_call(tools, PYTHON_CALL), Drift(objects()(tools))))
+
+
+def _gemma_call(tools: tuple[ToolShape, ...]) -> Element:
+    return sequence(
+        Token("<|tool_call>"),
+        Choice((Literal("call:"), Drift(NOTHING))),
+        _call(tools, GEMMA_NOTATION),
+        Token("<tool_call|>"),
+    )
+
+
+LFM2 = Family(
+    name="lfm2",
+    marks=(
+        ("<|tool_call_start|>",),
+        ("<|tool_list_start|>",),
+        ("List of tools: [", "<|im_start|>"),
+    ),
+    call=_lfm2_call,
+    section=in_list(Token("<|tool_call_start|>"), Token("<|tool_call_end|>")),
+    separator=COMMA,
+    triggers=("<|tool_call_start|>",),
+)
+GEMMA_4 = Family(
+    name="gemma-4",
+    marks=(("<|tool_call>call:", "<tool_call|>"),),
+    call=_gemma_call,
+    section=(NOTHING, drift(Token("<|tool_response>"))),
+    separator=NOTHING,
+    thinking=("<|channel>thought", "<channel|>"),
+    triggers=("<|tool_call>",),
+)

@@ -1,0 +1,327 @@
+"""One reply: build the prompt, generate, parse, as one stream of events."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import aclosing, closing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+
+from llamanb.chat_layer import (
+    ChatEvent,
+    ChatMessage,
+    ChatPrompt,
+    Finished,
+    MessageParts,
+    StreamParser,
+    build,
+)
+from llamanb.engine.values import EngineRequest, FinalRecord
+from llamanb.errors import LlamanbError
+from llamanb.models.options import DEFAULT_SAMPLING
+from llamanb.models.tokens import PromptVocabulary, preserved_ids, prompt_tokens, special_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Callable,
+        Generator,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
+    from types import TracebackType
+
+    from llamanb.engine import Generation
+    from llamanb.engine.values import ModelInfo, Piece, TokenLogprob
+    from llamanb.settings import SamplingSettings
+
+__all__ = ["DEFAULT_SAMPLING", "ReplyModel", "ReplyStream", "reply"]
+
+
+class ReplyModel(Protocol):
+    """What is needed of a model (``llamanb.models.Model`` has it)."""
+
+    @property
+    def chat_template(self) -> str | None:
+        """The model's own template."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the weights are; the texts of bos and eos are needed."""
+
+    @property
+    def vocab(self) -> PromptVocabulary:
+        """The tokens."""
+
+    def submit(self, request: EngineRequest) -> Generation:
+        """Start a request."""
+
+
+class ReplyStream:
+    """A reply on its way. Stages: made → iterated once, by ``for`` or ``async for`` → over.
+
+    Gives :data:`ChatEvent` values and ends with exactly one ``Finished``, also
+    after ``cancel`` and after an error. Leaving the loop early cancels the reply.
+
+    Attributes
+    ----------
+    prompt : what the model was given.
+    generation : the engine's side of it.
+    finished : the last event; None while the reply goes on.
+    logprobs : of the tokens read so far, if they were asked for.
+    """
+
+    def __init__(
+        self,
+        prompt: ChatPrompt,
+        generation: Generation,
+        *,
+        on_finish: Callable[[ReplyStream], None] | None = None,
+    ) -> None:
+        self.prompt = prompt
+        self.generation = generation
+        self.finished: Finished | None = None
+        self._parser = StreamParser(prompt)
+        self._on_finish = on_finish
+        self._lock = threading.RLock()
+        self._is_taken = False
+        self._parts = MessageParts()
+        self._reasoning_tokens = 0
+        self.logprobs: list[TokenLogprob] = []
+
+    @property
+    def message(self) -> ChatMessage:
+        """The assistant's message, as far as it has been read."""
+        return self._parts.message
+
+    def cancel(self) -> None:
+        """Stop the reply soon, from any thread; what there is stays."""
+        self.generation.cancel()
+
+    def close(self) -> None:
+        """Cancel the reply if it goes on, and settle its message."""
+        self.generation.cancel()
+        self._settle()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[ChatEvent]:
+        """Give the events, waiting for each."""
+        self._take()
+        return self._read()
+
+    def __aiter__(self) -> AsyncIterator[ChatEvent]:
+        """Give the events without blocking the event loop."""
+        self._take()
+        return self._read_async()
+
+    def _take(self) -> None:
+        with self._lock:
+            if self._is_taken:
+                raise RuntimeError("a reply can be iterated once; read its .message instead")
+            self._is_taken = True
+
+    def _read(self) -> Iterator[ChatEvent]:
+        try:
+            with closing(_survivors(self.generation)) as pieces:
+                for piece in pieces:
+                    yield from self._events_of(piece)
+            yield from self._last_events()
+        finally:
+            self.close()
+
+    async def _read_async(self) -> AsyncIterator[ChatEvent]:
+        try:
+            async with aclosing(_survivors_async(self.generation)) as pieces:
+                async for piece in pieces:
+                    for event in self._events_of(piece):
+                        yield event
+            for event in self._last_events():
+                yield event
+        finally:
+            self.close()
+
+    def _events_of(self, piece: Piece) -> list[ChatEvent]:
+        with self._lock:
+            if self.finished is not None:  # closed from another thread: its message is settled
+                return []
+            self.logprobs += piece.logprobs
+            was_reasoning = self._parser.is_reasoning
+            events = self._parser.feed(piece.text)
+            if was_reasoning or self._parser.is_reasoning:
+                self._reasoning_tokens += len(piece.tokens)
+            return self._noted(events)
+
+    def _last_events(self) -> list[ChatEvent]:
+        """Give what was held back, and how it ended."""
+        with self._lock:
+            events = self._noted(self._parser.finish())
+            return [*events, self._settle()]
+
+    def _noted(self, events: list[ChatEvent]) -> list[ChatEvent]:
+        for event in events:
+            self._parts.add(event)
+        return events
+
+    def _settle(self) -> Finished:
+        with self._lock:
+            if self.finished is not None:
+                return self.finished
+            self._noted(self._parser.finish())
+            finished = self.finished = self._summary(self.generation.record)
+            if self._on_finish is not None:  # before another thread sees that it is over
+                self._on_finish(self)
+        return finished
+
+    def _summary(self, record: FinalRecord | None) -> Finished:
+        if record is None:
+            count = self.generation.n_tokens
+            return Finished(reason="cancelled", usage={"completion_tokens": count})
+        stop = record.stop_string
+        has_called = record.finish_reason == "stop" and self._parts.has_whole_calls
+        return Finished(
+            reason="tool_calls" if has_called else record.finish_reason,
+            usage=self._usage(record),
+            timings=_timings(record),
+            stop_string=None if stop in self.prompt.additional_stops else stop,
+            seed=record.seed,
+            error=record.error,
+            error_type=record.error_type,
+        )
+
+    def _usage(self, record: FinalRecord) -> dict[str, int]:
+        usage = {
+            "prompt_tokens": record.usage.prompt_tokens,
+            "completion_tokens": record.usage.completion_tokens,
+            "total_tokens": record.usage.total_tokens,
+            "cached_tokens": record.usage.cached_tokens,
+        }
+        if self.prompt.syntax.thinking_ends:
+            usage["reasoning_tokens"] = self._reasoning_tokens
+        return usage
+
+
+def _timings(record: FinalRecord) -> dict[str, float]:
+    timings = record.timings
+    return {
+        "queued_s": timings.queued_s,
+        "prompt_s": timings.prompt_s,
+        "generation_s": timings.generation_s,
+        "tokens_per_s": timings.tokens_per_s,
+    }
+
+
+def _survivors(generation: Generation) -> Generator[Piece]:
+    """Give the pieces; an error that ends the generation is in its record."""
+    try:
+        yield from generation
+    except LlamanbError:
+        if generation.record is None:
+            raise
+
+
+async def _survivors_async(generation: Generation) -> AsyncGenerator[Piece]:
+    """Give the pieces; an error that ends the generation is in its record."""
+    try:
+        async for piece in generation:
+            yield piece
+    except LlamanbError:
+        if generation.record is None:
+            raise
+
+
+def reply(
+    model: ReplyModel,
+    messages: Iterable[Mapping[str, Any]],
+    *,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    tool_choice: str | Mapping[str, Any] = "auto",
+    parallel_tool_calls: bool | None = None,
+    json_schema: Mapping[str, Any] | None = None,
+    enable_thinking: bool | None = None,
+    reasoning_format: Literal["auto", "none"] = "auto",
+    chat_template: str | None = None,
+    sampling: SamplingSettings | None = None,
+    chat_template_kwargs: Mapping[str, Any] | None = None,
+    continue_final_message: bool = False,
+    affinity: str | None = None,
+    on_finish: Callable[[ReplyStream], None] | None = None,
+) -> ReplyStream:
+    """Let ``model`` answer ``messages``.
+
+    Parameters
+    ----------
+    model : a resident model.
+    messages : OpenAI dictionaries.
+    tools : OpenAI tool definitions, shown to the model by its template.
+    tool_choice : ``"none"``, ``"auto"``, ``"required"`` or one tool, by its name or as
+        OpenAI's dictionary; the last two are enforced by a grammar.
+    parallel_tool_calls : whether one reply may hold several calls; None is what the
+        model's family can.
+    json_schema : what an answer must match, if it is no call; enforced by a grammar.
+    enable_thinking : whether to reason first; None leaves it to the template.
+    reasoning_format : ``"none"`` leaves reasoning and its tags in the content.
+    chat_template : instead of the model's own.
+    sampling : how to choose tokens; at most 2,048 of them by default.
+    chat_template_kwargs : further variables for the template.
+    continue_final_message : go on writing the last message, an assistant's.
+    affinity : a name for the conversation, whose cached prefix is preferred.
+    on_finish : called once, when the message is complete or given up.
+
+    Raises
+    ------
+    TemplateError, OptionError
+        If the prompt cannot be built.
+    ContextLengthError
+        If it does not fit.
+
+    Examples
+    --------
+    >>> for event in reply(model, [{"role": "user", "content": "Hello"}]):
+    ...     print(event)
+    """
+    prompt = build(
+        chat_template or model.chat_template,
+        messages,
+        tools=tools,
+        tool_choice=tool_choice,
+        parallel_tool_calls=parallel_tool_calls,
+        json_schema=json_schema,
+        enable_thinking=enable_thinking,
+        reasoning_format=reasoning_format,
+        chat_template_kwargs=chat_template_kwargs,
+        continue_final_message=continue_final_message,
+        bos_token=model.info.bos_token,
+        eos_token=model.info.eos_token,
+        special_tokens=special_tokens(model.vocab),
+    )
+    request = _request(prompt, model.vocab, sampling or DEFAULT_SAMPLING, affinity)
+    return ReplyStream(prompt, model.submit(request), on_finish=on_finish)
+
+
+def _request(
+    prompt: ChatPrompt,
+    vocabulary: PromptVocabulary,
+    sampling: SamplingSettings,
+    affinity: str | None,
+) -> EngineRequest:
+    more = tuple(stop for stop in prompt.additional_stops if stop not in sampling.stop)
+    return EngineRequest(
+        prompt_tokens=prompt_tokens(prompt, vocabulary),
+        sampling=replace(sampling, stop=(*sampling.stop, *more)),
+        constraint=prompt.constraint(),
+        preserved_tokens=preserved_ids(prompt.preserved_tokens, vocabulary),
+        affinity=affinity,
+    )
