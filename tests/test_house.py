@@ -112,6 +112,7 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         "llamanb/demo/llamanb-demo-embed.gguf",
         "llamanb/demo/README.md",
         "llamanb/cli/notebooks/01_quickstart.ipynb",
+        "llamanb/cli/notebooks/02_tool_calls_and_grammars.ipynb",
         "llamanb/cli/jupyter_config/labconfig/page_config.json",
     ],
 )

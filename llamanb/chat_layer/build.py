@@ -23,7 +23,9 @@ from llamanb.chat_layer.probe import probe
 from llamanb.chat_layer.prompt import ChatPrompt, ReasoningFormat, Syntax
 from llamanb.chat_layer.shared_text import shared_length
 from llamanb.chat_layer.spans import find_spans, without
+from llamanb.chat_layer.syntax.compose import answer_of
 from llamanb.chat_layer.syntax.families import HERMES, describe
+from llamanb.chat_layer.syntax.walk import inner_markers
 from llamanb.chat_layer.template import render_template
 from llamanb.chat_layer.thinking import TurnMarkers, read_markers
 from llamanb.chat_layer.tool_texts import markup_spans
@@ -74,6 +76,8 @@ def build(
     tool_choice: str | Mapping[str, Any] = "auto",
     parallel_tool_calls: bool | None = None,
     json_schema: Mapping[str, Any] | None = None,
+    regex: str | None = None,
+    choices: Sequence[str] | None = None,
     enable_thinking: bool | None = True,
     reasoning_format: ReasoningFormat = "auto",
     add_generation_prompt: bool = True,
@@ -95,7 +99,8 @@ def build(
         tool: its name, or OpenAI's dictionary for it.
     parallel_tool_calls : whether one answer may hold several calls; None is what the
         family of models can.
-    json_schema : what an answer must match, if it is no call.
+    json_schema, regex, choices : what an answer must match, if it is no call: a JSON
+        Schema, a regular expression, or one of some texts. At most one of them.
     enable_thinking : what the template is told; None leaves its own default.
     reasoning_format : ``"none"`` leaves reasoning and its tags in the content.
     add_generation_prompt : whether the prompt opens the assistant's turn.
@@ -127,7 +132,7 @@ def build(
         tools=tool_shapes(tool_list),
         choice=read_choice(tool_choice),
         is_parallel=parallel_tool_calls is not False,
-        json_schema=json_schema,
+        answer=answer_of(json_schema=json_schema, regex=regex, choices=choices),
         thinks=enable_thinking,
         shows_reasoning=reasoning_format != "none",
         special_tokens=special_tokens,
@@ -145,6 +150,8 @@ def build(
         eos_token=eos_token,
     )
     family = _family(template, has_tools=bool(tool_list))
+    if tool_list and template and family_of(template) is None and probe(source).tools:
+        repairs.append("how the model writes calls is not known: Hermes' form is expected")
     fitted = fit(source, ready, tool_list, family, render)
     generation = add_generation_prompt or final is not None
     prompt = _assemble(render, fitted, generation=generation)
@@ -158,7 +165,7 @@ def build(
     prefill = ""
     if final is not None:
         prefill = content_text(final.get("content"))
-        prompt = _continue(prompt, final)
+        prompt = _continue(prompt, final, family.answer_openings if family else ("", ""))
     return _with_output(prompt, family, prefill, request)
 
 
@@ -176,14 +183,18 @@ def _with_output(
     opening = prompt.generation_prompt
     output = Output.of(family, prompt.syntax, opening, prefill, request)
     made, special = output.description, request.special_tokens or {}
+    markers = tuple(dict.fromkeys(one for one in output.markers if one))
+    inner = " ".join(inner_markers(made.output))
+    stops = (one for one in prompt.additional_stops if one not in inner)
     return replace(
         prompt,
+        additional_stops=tuple(stops),  # a marker between messages of one output ends nothing
         description=made,
         grammar=output.grammar,
         grammar_lazy=output.is_lazy,
         trigger_patterns=made.trigger_patterns if output.is_lazy else (),
         trigger_tokens=tuple(one for one in made.triggers if output.is_lazy and one in special),
-        preserved_tokens=tuple(dict.fromkeys(one for one in output.markers if one)),
+        preserved_tokens=markers,
         thinking_open=output.thinking.is_open,
         begun=output.begun,
     )
@@ -234,18 +245,23 @@ def _take_final(messages: Messages) -> dict[str, Any]:
     return messages.pop()
 
 
-def _continue(prompt: ChatPrompt, final: dict[str, Any]) -> ChatPrompt:
-    """Write the beginning of the assistant's turn behind its opening."""
+def _continue(prompt: ChatPrompt, final: dict[str, Any], openings: tuple[str, str]) -> ChatPrompt:
+    """Write the beginning of the assistant's turn behind its opening.
+
+    ``openings`` are what stands before the answer, at the beginning and after reasoning.
+    """
     reasoning = content_text(final.get("reasoning_content"))
     content = content_text(final.get("content"))
     start, end = prompt.thinking_start, next(iter(prompt.thinking_ends), "")
     written = ""
     is_open = is_thinking(prompt.syntax, prompt.generation_prompt)
     if reasoning and start:
-        written = reasoning if is_open else f"{start}\n{reasoning}"
+        gap = "" if openings[1] else "\n"
+        written = reasoning if is_open else f"{start}{gap}{reasoning}"
         is_open = True
-    if content and is_open:
-        written = f"{written}\n{end}\n\n"
+    if content:
+        after = openings[1] or f"\n{end}\n\n"
+        written += after if is_open else openings[0]
     begun = len(prompt.prompt) + len(written)
     spans = prompt.content_spans
     if reasoning and start:

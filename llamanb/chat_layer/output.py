@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamanb.chat_layer.prompt import Syntax
 from llamanb.chat_layer.syntax.compose import PLAIN, compose
-from llamanb.chat_layer.syntax.description import Description, Thinking, ToolShape
+from llamanb.chat_layer.syntax.description import ANY_TEXT, Description, Thinking, ToolShape
 from llamanb.chat_layer.syntax.differential import read_family
 from llamanb.chat_layer.syntax.families import HERMES, Family, describe
 from llamanb.chat_layer.syntax.lark import write_lark
@@ -43,6 +43,7 @@ class Request:
     choice : ``"none"``, ``"auto"``, ``"required"`` or the name of a tool.
     is_parallel : whether one answer may hold several calls.
     thinks : whether the caller asked for reasoning; None leaves it to the template.
+    answer : what an answer that is no call must be.
     shows_reasoning : whether reasoning is told from content.
     special_tokens : the vocabulary's control tokens and their ids, if it is known.
     """
@@ -50,7 +51,7 @@ class Request:
     tools: tuple[ToolShape, ...] = ()
     choice: str = "auto"
     is_parallel: bool = True
-    json_schema: Mapping[str, Any] | None = None
+    answer: Element = ANY_TEXT
     thinks: bool | None = None
     shows_reasoning: bool = True
     special_tokens: Mapping[str, int] | None = None
@@ -108,7 +109,7 @@ class Output:
                 parallel=request.is_parallel,
                 thinking=thinking,
                 content_starts=syntax.content_starts,
-                json_schema=request.json_schema,
+                answer=request.answer,
             )
             return replace(made, begun=begun)
 
@@ -135,10 +136,11 @@ class Output:
 def _constrained(description: Description, request: Request) -> tuple[Element | None, bool]:
     """Give what the grammar is made of, None for no grammar, and whether it waits."""
     has_calls = description.calls is not None
-    if request.json_schema is None and request.choice == "auto" and has_calls:
+    has_free_answer = request.answer == ANY_TEXT
+    if has_free_answer and request.choice == "auto" and has_calls:
         is_lazy = bool(description.triggers)
         return description.calls if is_lazy else description.output, is_lazy
-    is_free = request.json_schema is None and (request.choice == "auto" or not request.tools)
+    is_free = has_free_answer and (request.choice == "auto" or not request.tools)
     return None if is_free else description.output, False
 
 

@@ -77,7 +77,7 @@ def _call_to_openai(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class ChatPrompt:
     """A rendered conversation and how to read what follows it.
 
@@ -115,6 +115,15 @@ class ChatPrompt:
     reasoning_format: ReasoningFormat = "auto"
     begun: str = ""
     description: Description | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        rule = "no grammar"
+        if self.grammar:
+            rule = f"grammar from {self.trigger_patterns} on" if self.grammar_lazy else "grammar"
+        stops = f", stops {self.additional_stops}" if self.additional_stops else ""
+        return (
+            f"<ChatPrompt: {len(self.prompt):,} characters, format {self.format!r}, {rule}{stops}>"
+        )
 
     @property
     def format(self) -> str:

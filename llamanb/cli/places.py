@@ -19,13 +19,13 @@ def choose_notebook(asked: str | None, *, here: Path, home: Path = Path("~")) ->
     """Give the notebook to open; the bundled quickstart when none is asked for.
 
     A checkout's own ``notebooks/`` folder is used in place. Anywhere else the
-    quickstart is copied once to ``~/llamanb-notebooks``; an existing copy there
-    is the user's and is never written over.
+    bundled notebooks are copied once to ``~/llamanb-notebooks``; an existing copy
+    there is the user's and is never written over.
 
     Raises
     ------
     OptionError
-        If ``asked`` is not an existing ``.ipynb`` file, or the quickstart cannot
+        If ``asked`` is not an existing ``.ipynb`` file, or the notebooks cannot
         be copied, say because ``home`` may not be written.
     """
     if asked is not None:
@@ -33,7 +33,9 @@ def choose_notebook(asked: str | None, *, here: Path, home: Path = Path("~")) ->
     local = here / "notebooks" / QUICKSTART
     if local.is_file():
         return local
-    return _copy_once(bundled_notebooks() / QUICKSTART, home / COPY_FOLDER)
+    for notebook in bundled_notebooks().glob("*.ipynb"):
+        _copy_once(notebook, home / COPY_FOLDER)
+    return home.expanduser() / COPY_FOLDER / QUICKSTART
 
 
 def bundled_notebooks() -> Path:
@@ -58,7 +60,7 @@ def _existing_notebook(asked: str, here: Path) -> Path:
     return path
 
 
-def _copy_once(source: Path, folder: Path) -> Path:
+def _copy_once(source: Path, folder: Path) -> None:
     try:
         target = folder.expanduser() / source.name
         if not target.exists():
@@ -66,7 +68,6 @@ def _copy_once(source: Path, folder: Path) -> Path:
             shutil.copyfile(source, target)
     except (OSError, RuntimeError) as error:  # expanduser: nobody knows where home is
         raise OptionError(
-            f"the quickstart cannot be copied to {folder}: {error}."
+            f"{source.name} cannot be copied to {folder}: {error}."
             f" Name a notebook (the original is {source}), or set HOME to a folder of yours."
         ) from None
-    return target

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["Session"]
 
 _TOOL_OPTIONS = ("tools", "approve", "max_rounds", "tool_choice", "parallel_tool_calls")
-_TEMPLATE_OPTIONS = (
+_REPLY_OPTIONS = (
+    "regex",
+    "choices",
     "chat_template",
     "chat_template_kwargs",
     "enable_thinking",
@@ -148,7 +150,8 @@ class Session:
         replace_from : forget the messages from this index on first.
         **options : for this turn ``tools``, ``approve``, ``max_rounds``,
             ``tool_choice``, ``parallel_tool_calls``; ``json_schema`` that the answer
-            must match, a dictionary or a type such as a pydantic model;
+            must match, a dictionary or a type such as a pydantic model, or ``regex``
+            or ``choices``;
             ``enable_thinking``, ``chat_template``, ``chat_template_kwargs``,
             ``reasoning_format``; and the fields of
             :class:`~llamanb.settings.SamplingSettings`.
@@ -279,7 +282,7 @@ class Session:
 
     def _turn(self, said: list[dict[str, Any]], options: dict[str, Any]) -> TalkStream:
         tool_use = self.tool_use.changed(**_taken(options, _TOOL_OPTIONS))
-        template = _taken(options, _TEMPLATE_OPTIONS)
+        template = _taken(options, _REPLY_OPTIONS)
         json_schema = _schema(options.pop("json_schema", None))
         sampling = SamplingSettings.from_options(self.sampling, **options)
         model, before = self.model, [*self.system_messages, *said]

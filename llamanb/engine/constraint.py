@@ -6,12 +6,14 @@ process. llguidance computes a mask in about 10 µs and reports errors as states
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from llamanb.engine.grammar_errors import grammar_error
+from llamanb.engine.json_bounds import bounded_lark, bounded_schema
 from llamanb.engine.worker import NativeWorker
 from llamanb.errors import EngineError, GrammarError
 
@@ -30,8 +32,6 @@ MAX_GBNF_BYTES = 1 << 16  # the converter takes quadratic time
 MAX_NESTING = 200
 COMPILE_TIMEOUT_S = 1.0
 _STACK_BYTES = 256 << 20
-# a small model may write white space for ever where JSON allows any amount of it
-_JSON_OPTIONS: Any = {"whitespace_pattern": r"[ \n\r\t]{0,32}"}
 _WORD_BITS = 32
 _worker_lock = threading.Lock()
 _worker: NativeWorker | None = None
@@ -126,18 +126,25 @@ class GrammarCompiler:
             raise GrammarError(f"the text begun, {begun[:80]!r}, does not match the grammar")
 
     def _compile(self, constraint: Constraint) -> Any:
+        source = _lark_of(constraint) if constraint.kind == "gbnf" else constraint.source
+        bounded = _bounded(constraint, source)
+        matcher = self._started(constraint, bounded)
+        if matcher.is_error() and bounded != source:
+            matcher = self._started(constraint, source)  # names the places that users see
+        if matcher.is_error():
+            lark = source if constraint.kind == "gbnf" else ""
+            raise grammar_error(constraint, matcher.get_error(), lark)
+        return matcher
+
+    def _started(self, constraint: Constraint, source: str) -> Any:
         from llguidance import LLMatcher
 
-        source = _lark_of(constraint) if constraint.kind == "gbnf" else constraint.source
         grammar = _to_llguidance(constraint, source)
         matcher = LLMatcher(self._prepared(), grammar, log_level=0)
         if not matcher.is_error():
             # The first mask may take a second and hundreds of MB before it is refused:
             # better here than between the steps of everybody's streams.
             matcher.compute_bitmask()
-        if matcher.is_error():
-            lark = source if constraint.kind == "gbnf" else ""
-            raise grammar_error(constraint, matcher.get_error(), lark)
         return matcher
 
     def _prepared(self) -> Any:
@@ -171,17 +178,25 @@ def _to_llguidance(constraint: Constraint, source: str) -> str:
     """Wrap a source for llguidance; GBNF comes as the Lark it became."""
     from llguidance import LLMatcher
 
-    def wrap_schema(schema: str) -> str:
-        return LLMatcher.grammar_from_json_schema(schema, defaults=_JSON_OPTIONS)
-
     wrap: dict[str, Callable[[str], str]] = {
-        "json_schema": wrap_schema,
+        "json_schema": LLMatcher.grammar_from_json_schema,
         "regex": LLMatcher.grammar_from_regex,
     }
     try:
         return wrap.get(constraint.kind, LLMatcher.grammar_from_lark)(source)
     except ValueError as error:
         raise grammar_error(constraint, error) from error
+
+
+def _bounded(constraint: Constraint, source: str) -> str:
+    if constraint.kind == "lark":
+        return bounded_lark(source)
+    if constraint.kind != "json_schema":
+        return source
+    try:
+        return json.dumps(bounded_schema(json.loads(source)))
+    except (ValueError, RecursionError):
+        return source  # llguidance says what is wrong with it
 
 
 def _lark_of(constraint: Constraint) -> str:

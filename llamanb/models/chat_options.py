@@ -28,6 +28,8 @@ PASSED_ON = (
     "chat_template",
     "chat_template_kwargs",
     "continue_final_message",
+    "regex",
+    "choices",
     "affinity",
 )
 READ_HERE = (

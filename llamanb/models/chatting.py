@@ -63,6 +63,8 @@ class Chatting:
         tools: Sequence[Any] | None = None,
         tool_choice: str | Mapping[str, Any] = "auto",
         json_schema: Any = None,
+        regex: str | None = None,
+        choices: Sequence[str] | None = None,
         add_generation_prompt: bool = True,
         enable_thinking: bool | None = None,
         reasoning_format: Literal["auto", "none"] = "auto",
@@ -79,8 +81,10 @@ class Chatting:
         tools : OpenAI tool definitions, or functions made tools by ``llamanb.tool``.
         tool_choice : ``"none"``, ``"auto"``, ``"required"``, or one tool: its name, or
             OpenAI's dictionary for it.
-        json_schema : what an answer must match: a dictionary, JSON text, or a type that
-            pydantic can describe.
+        json_schema : what an answer must match, if it is no call: a dictionary, JSON
+            text, or a type that pydantic can describe.
+        regex, choices : the same as a regular expression, or as some texts of which it
+            is one.
         enable_thinking : whether to reason first; None leaves it to the template.
         reasoning_format : ``"none"`` leaves reasoning and its tags in the content.
         parallel_tool_calls : whether one answer may hold several calls; None is what
@@ -110,6 +114,8 @@ class Chatting:
             tools=read_tools(tools),
             tool_choice=tool_choice,
             json_schema=None if json_schema is None else json_schema_of(json_schema),
+            regex=regex,
+            choices=choices,
             add_generation_prompt=add_generation_prompt,
             enable_thinking=enable_thinking,
             reasoning_format=reasoning_format,

@@ -250,6 +250,8 @@ def reply(
     tool_choice: str | Mapping[str, Any] = "auto",
     parallel_tool_calls: bool | None = None,
     json_schema: Mapping[str, Any] | None = None,
+    regex: str | None = None,
+    choices: Sequence[str] | None = None,
     enable_thinking: bool | None = None,
     reasoning_format: Literal["auto", "none"] = "auto",
     chat_template: str | None = None,
@@ -270,7 +272,8 @@ def reply(
         OpenAI's dictionary; the last two are enforced by a grammar.
     parallel_tool_calls : whether one reply may hold several calls; None is what the
         model's family can.
-    json_schema : what an answer must match, if it is no call; enforced by a grammar.
+    json_schema, regex, choices : what an answer must match, if it is no call: a JSON
+        Schema, a regular expression, or one of some texts; enforced by a grammar.
     enable_thinking : whether to reason first; None leaves it to the template.
     reasoning_format : ``"none"`` leaves reasoning and its tags in the content.
     chat_template : instead of the model's own.
@@ -299,6 +302,8 @@ def reply(
         tool_choice=tool_choice,
         parallel_tool_calls=parallel_tool_calls,
         json_schema=json_schema,
+        regex=regex,
+        choices=choices,
         enable_thinking=enable_thinking,
         reasoning_format=reasoning_format,
         chat_template_kwargs=chat_template_kwargs,

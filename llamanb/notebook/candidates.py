@@ -68,20 +68,22 @@ def _values(
     names: Callable[[str], Iterable[str]],
     choices: Iterable[str],
 ) -> list[str]:
+    if source == "files":
+        return _files(fragment)
     match source:
         case "models" | "chats" | "tools" | "types":
-            return _starting(fragment, [*choices, *names(source)])
+            found = [*choices, *names(source)]
         case "variables":
-            return _starting(fragment, (f"${name}" for name in names(source)))
+            found = [f"${name}" for name in names(source)]
         case "actions":
-            return _starting(fragment, TOOL_ACTIONS)
-        case "files":
-            return _files(fragment)
+            found = [*TOOL_ACTIONS]
         case "commands":
-            return _starting(fragment, COMMANDS)
+            found = [*COMMANDS]
         case "settings":
-            return _starting(fragment, (f"{name}=" for name in SamplingSettings.__slots__))
-    return _starting(fragment, choices)
+            found = [f"{name}=" for name in SamplingSettings.__slots__]
+        case _:
+            found = [*choices]
+    return _starting(fragment, found)
 
 
 def _starting(fragment: str, candidates: Iterable[str]) -> list[str]:

@@ -1,22 +1,21 @@
-"""Where a reply is drawn while it arrives: a notebook cell, a terminal, or nowhere."""
+"""Where a reply is drawn while it arrives: a notebook cell, or nowhere."""
 
 from __future__ import annotations
 
-import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from IPython.display import display, update_display
 
-from llamanb.notebook.clean_text import clean_delta, clean_text
+from llamanb.notebook.calls import Call
+from llamanb.notebook.clean_text import clean_text
 from llamanb.notebook.reply_view import growing_bundle, reply_bundle
 from llamanb.notebook.throttle import Throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from llamanb.notebook.transcript import Part, Transcript
 
-    from llamanb.notebook.transcript import Transcript
-
-__all__ = ["CellOutput", "FinalOutput", "Output", "SilentOutput", "TextOutput"]
+__all__ = ["CellOutput", "FinalOutput", "Output", "SilentOutput"]
 
 LONGEST_TAIL = 80
 
@@ -27,8 +26,8 @@ class Output(Protocol):
     def begin(self) -> None:
         """Show that something is on its way."""
 
-    def draw(self, transcript: Transcript) -> None:
-        """Show the state, if it is time."""
+    def draw(self, transcript: Transcript, *, at_once: bool = False) -> None:
+        """Show the state, if it is time, or ``at_once``."""
 
     def finish(self, transcript: Transcript, footer: str, metadata: dict[str, Any]) -> None:
         """Show the final state, always."""
@@ -51,7 +50,7 @@ class SilentOutput:
     def begin(self) -> None:
         """Show nothing."""
 
-    def draw(self, transcript: Transcript) -> None:
+    def draw(self, transcript: Transcript, *, at_once: bool = False) -> None:
         """Show nothing."""
 
     def finish(self, transcript: Transcript, footer: str, metadata: dict[str, Any]) -> None:
@@ -97,19 +96,19 @@ class CellOutput:
 
     def begin(self) -> None:
         """Show an ellipsis, so that the cell reacts at once."""
-        bundle = growing_bundle("", reasoning="", thinking="", style=self._style)
+        bundle = growing_bundle((), reasoning="", thinking="", style=self._style)
         handle = display(bundle, raw=True, display_id=True)
         self._display_id = str(handle.display_id) if handle is not None else ""
 
-    def draw(self, transcript: Transcript) -> None:
-        """Redraw if something is new and a redraw is due."""
+    def draw(self, transcript: Transcript, *, at_once: bool = False) -> None:
+        """Redraw if something is new and a redraw is due, or ``at_once``."""
         state = (transcript.version, transcript.waited_s)
-        if state == self._drawn or self._throttle.remaining_s > 0:
+        if not at_once and (state == self._drawn or self._throttle.remaining_s > 0):
             return
         self._drawn = state
         with self._throttle.measured():
             bundle = growing_bundle(
-                transcript.text,
+                transcript.parts,
                 reasoning=transcript.reasoning,
                 thinking=thinking_line(transcript),
                 style=self._style,
@@ -123,54 +122,6 @@ class CellOutput:
         update_display(
             bundle, display_id=self._display_id, raw=True, metadata={"llamanb": metadata}
         )
-
-
-class TextOutput:
-    """Plain text as it comes, for a terminal and for ``-f raw``.
-
-    Parameters
-    ----------
-    write : takes text; standard output by default.
-    with_footer : whether a line about the reply follows it.
-    """
-
-    remaining_s = 0.0
-    shows_speed = True
-
-    def __init__(self, write: Callable[[str], Any] | None = None, *, with_footer: bool) -> None:
-        self._write = write or sys.stdout.write
-        self._with_footer = with_footer
-        self._n_text = 0
-        self._n_reasoning = 0
-
-    def begin(self) -> None:
-        """Show nothing yet."""
-
-    def draw(self, transcript: Transcript) -> None:
-        """Write what is new."""
-        text, reasoning = transcript.pieces_from(self._n_text, self._n_reasoning)
-        if reasoning and self._with_footer:
-            self._write(("" if self._n_reasoning else "<thinking>\n") + _clean(reasoning))
-        if text and self._n_reasoning + len(reasoning) and not self._n_text and self._with_footer:
-            self._write("\n</thinking>\n\n")
-        self._write(_clean(text))
-        self._n_text += len(text)
-        self._n_reasoning += len(reasoning)
-        sys.stdout.flush()
-
-    def finish(self, transcript: Transcript, footer: str, metadata: dict[str, Any]) -> None:
-        """End the line and say how it went."""
-        del metadata
-        self.draw(transcript)
-        self._write("\n")
-        if self._with_footer:
-            error = transcript.finished.error if transcript.finished else None
-            self._write(f"[{error or footer}]\n")
-        sys.stdout.flush()
-
-
-def _clean(pieces: list[str]) -> str:
-    return clean_delta("".join(pieces))
 
 
 def thinking_line(transcript: Transcript, *, with_speed: bool = True) -> str:
@@ -198,11 +149,16 @@ def final_bundle(
 ) -> dict[str, str]:
     """Give the display data of a complete reply."""
     error = (transcript.finished.error if transcript.finished else None) or ""
+    parts = transcript.parts
     return reply_bundle(
-        transcript.text,
+        parts if with_speed else [_without_time(part) for part in parts],
         reasoning=transcript.reasoning,
         thinking=thinking_line(transcript, with_speed=with_speed),
         footer=footer,
         error=error,
         style=style,
     )
+
+
+def _without_time(part: Part) -> Part:
+    return replace(part, seconds=0.0) if isinstance(part, Call) else part

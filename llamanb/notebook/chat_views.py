@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from llamanb.notebook.call_view import call_html, call_lines
+from llamanb.notebook.calls import Call
 from llamanb.notebook.clean_text import clean_text
 from llamanb.notebook.markdown import render_html
 from llamanb.notebook.tables import Table
@@ -41,13 +43,12 @@ class History:
     messages: Sequence[dict[str, Any]]
 
     def __repr__(self) -> str:
-        lines = [f"{m['role']}: {clean_text(_content(m))}" for m in self.messages]
+        lines = [f"{_speaker(m)}: {clean_text(_content(m))}" for m in self.messages]
         return "\n".join([self._title(), *lines])
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<dt><b>{escape(str(m['role']))}</b></dt><dd>{render_html(_content(m))}</dd>"
-            for m in self.messages
+            f"<dt><b>{escape(_speaker(m))}</b></dt><dd>{_html(m)}</dd>" for m in self.messages
         )
         return f"<div>{escape(self._title())}<dl>{rows}</dl></div>"
 
@@ -55,5 +56,32 @@ class History:
         return f"chat {self.name!r}: {len(self.messages)} messages"
 
 
+def _speaker(message: dict[str, Any]) -> str:
+    is_result = message["role"] == "tool" and message.get("name")
+    return clean_text(f"tool {message['name']}" if is_result else str(message["role"]))
+
+
 def _content(message: dict[str, Any]) -> str:
-    return str(message.get("content") or "")
+    """Give what was said, and what was called, as text."""
+    said = str(message.get("content") or "")
+    calls = ["\n".join(call_lines(call)) for call in _calls(message)]
+    return "\n".join(filter(None, (said, *calls)))
+
+
+def _html(message: dict[str, Any]) -> str:
+    said = str(message.get("content") or "")
+    if message["role"] == "tool":
+        return f'<pre style="white-space:pre-wrap">{escape(clean_text(said))}</pre>'
+    return render_html(said) + "".join(map(call_html, _calls(message)))
+
+
+def _calls(message: dict[str, Any]) -> list[Call]:
+    return [
+        Call(
+            id=str(call.get("id")),
+            name=str(call["function"]["name"]),
+            arguments=str(call["function"]["arguments"]),
+            is_whole=True,
+        )
+        for call in message.get("tool_calls") or ()
+    ]

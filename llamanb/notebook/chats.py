@@ -9,7 +9,11 @@ from llamanb.conversation import Session
 from llamanb.notebook.messages import UsageError, unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamanb.chat_layer import ChatPrompt
     from llamanb.conversation import TalkStream
+    from llamanb.conversation.tools import Tool
     from llamanb.models import Model
 
 __all__ = ["DEFAULT_CHAT", "CellRun", "ChatBook", "NamedChat"]
@@ -34,12 +38,14 @@ class CellRun:
 class NamedChat:
     """One conversation.
 
-    ``turns`` holds, for each question, the run that asked and the index of its message.
+    ``turns`` holds, for each question, the run that asked and the index of its message;
+    ``prompt`` is the last that was answered.
     """
 
     name: str
     session: Session
     model_name: str = ""
+    prompt: ChatPrompt | None = None
     turns: list[tuple[CellRun, int]] = field(default_factory=list)
 
     @property
@@ -66,6 +72,7 @@ class NamedChat:
         own = self._own_turn(run)
         start = None if own is None else self.turns[own][1]
         stream = self.session.stream(text, replace_from=start, **options)
+        self.prompt = stream.prompt
         del self.turns[len(self.turns) if own is None else own :]
         self.turns.append((run, len(self.messages) - 1))
         return stream
@@ -98,6 +105,7 @@ class NamedChat:
         """Forget all turns; the system prompt stays."""
         self.session.reset()
         self.turns.clear()
+        self.prompt = None
 
     def _forget_lost_turns(self) -> None:
         """Drop turns whose question is no longer among the messages."""
@@ -115,25 +123,44 @@ class ChatBook:
         """Give the names, in the order of their beginning."""
         return list(self._chats)
 
-    def open(self, name: str, model: Model, system_prompt: str | None) -> NamedChat:
-        """Give the chat of that name, begun if need be, answered by ``model`` from now on."""
+    def open(
+        self,
+        name: str,
+        model: Model,
+        system_prompt: str | None = None,
+        tools: Sequence[Tool[..., Any]] | None = None,
+    ) -> NamedChat:
+        """Give the chat of that name, begun if need be, answered by ``model`` from now on.
+
+        None keeps the system prompt, or the tools, that the chat has.
+        """
         chat = self._chats.get(name) or NamedChat(name, Session(model))
         self._chats[name] = chat
         chat.session.model = model
         chat.model_name = model.name
         if system_prompt is not None:
             chat.session.system_prompt = system_prompt
+        if tools is not None:
+            chat.session.tools = tools
         return chat
 
-    def draft(self, name: str, model: Model, system_prompt: str | None, *, anew: bool) -> NamedChat:
+    def draft(
+        self,
+        name: str,
+        model: Model,
+        system_prompt: str | None = None,
+        tools: Sequence[Tool[..., Any]] | None = None,
+        *,
+        anew: bool = False,
+    ) -> NamedChat:
         """Give what ``open`` would, after ``forget`` with ``anew``, as a copy that nobody keeps."""
         book = ChatBook()
         known = None if anew else self._chats.get(name)
         if known is not None:
-            session = Session(model, system_prompt=known.session.system_prompt)
-            session.messages[:] = known.messages
-            book._chats[name] = NamedChat(name, session, turns=list(known.turns))
-        return book.open(name, model, system_prompt)
+            book._chats[name] = NamedChat(
+                name, known.session.fork(), prompt=known.prompt, turns=list(known.turns)
+            )
+        return book.open(name, model, system_prompt, tools)
 
     def find(self, name: str) -> NamedChat:
         """Give the chat of that name.

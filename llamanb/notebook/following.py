@@ -7,6 +7,8 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Protocol
 
+from llamanb.chat_layer.events import ToolCallEnd
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -40,7 +42,8 @@ def follow(source: EventSource, transcript: Transcript, output: Output) -> None:
     try:
         for event in source:
             transcript.add(event)
-            output.draw(transcript)
+            # the tool runs before the next event comes
+            output.draw(transcript, at_once=isinstance(event, ToolCallEnd))
     except KeyboardInterrupt:
         transcript.interrupted = True
         source.cancel()

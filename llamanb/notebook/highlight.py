@@ -9,7 +9,10 @@ from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 from pygments.util import ClassNotFound
 
+from llamanb.notebook.grammar_lexer import GRAMMAR_LANGUAGES, GrammarLexer
+
 if TYPE_CHECKING:
+    from pygments.lexer import Lexer
     from pygments.token import _TokenType
 
 __all__ = ["CODE_STYLES", "highlight_code"]
@@ -43,12 +46,19 @@ def highlight_code(code: str, language: str) -> str:
     An unknown language, or more than 50,000 characters, stays without colour.
     """
     try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
+        lexer = _lexer(language)
     except ClassNotFound:
         return escape(code)
     if len(code) > LONGEST_COLOURED:
         return escape(code)
     return "".join(_span(kind, value) for kind, value in lexer.get_tokens(code))
+
+
+def _lexer(language: str) -> Lexer:
+    options = {"stripnl": False, "ensurenl": False}
+    if language in GRAMMAR_LANGUAGES:
+        return GrammarLexer(**options)
+    return get_lexer_by_name(language, **options)
 
 
 def _span(kind: _TokenType, value: str) -> str:

@@ -49,8 +49,12 @@ class LlamaMagics(Magics):
         return await self._runner().run_cell_async(line, cell)
 
     def names(self, kind: str) -> list[str]:
-        """Give the names of the ``"models"`` or ``"chats"`` that there are."""
-        return self._state().names(kind)
+        """Give the names there are: of models and chats, of the user's tools, types, texts."""
+        if kind in ("models", "chats"):
+            return self._state().names(kind)
+        from llamanb.notebook.names import names_of
+
+        return names_of(kind, self._shell)
 
     def _runner(self) -> Runner:
         from llamanb.notebook.runner import Runner

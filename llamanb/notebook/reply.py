@@ -12,6 +12,8 @@ from llamanb.notebook.reply_view import reply_bundle
 
 if TYPE_CHECKING:
     from llamanb.chat_layer import ChatPrompt
+    from llamanb.notebook.calls import Call
+    from llamanb.notebook.transcript import Part
 
 __all__ = ["Reply"]
 
@@ -24,13 +26,17 @@ class Reply(str):
 
     Attributes
     ----------
-    text : the answer, a plain string.
+    text : the answer, a plain string: what was said after the last tool call.
+    tool_calls : what was called: ``name``, ``arguments``, ``args``, ``result`` …
+    parts : texts and calls in their order.
     reasoning : what the model thought first, ``""`` if nothing.
     raw : everything that was generated, with thinking tags and markers.
-    parsed : the JSON value of the answer with ``-f json``, else None.
+    parsed : with ``--schema`` the value that the answer stands for; with ``-f json``
+        the JSON in it; else None.
     tokens : the generated token ids.
-    usage, timings : token counts, and seconds of each stage.
-    finish_reason : ``"stop"``, ``"length"``, ``"cancelled"`` or ``"error"``.
+    usage, timings : token counts, and seconds of each stage, over all rounds.
+    finish_reason : ``"stop"``, ``"length"``, ``"cancelled"``, ``"error"``, or
+        ``"tool_calls"`` with calls that were not run.
     cancelled : whether it was stopped; the text is then what there was.
     model, seed : the model's name, and the seed that gives these tokens again.
     built : the prompt, or None with ``--raw``.
@@ -43,6 +49,8 @@ class Reply(str):
     reasoning: str = ""
     raw: str = ""
     parsed: Any = None
+    tool_calls: tuple[Call, ...] = ()
+    parts: tuple[Part, ...] = ()
     tokens: tuple[int, ...] = ()
     usage: Usage = Usage()
     timings: Timings = Timings()
@@ -79,7 +87,10 @@ class Reply(str):
     def bundle(self) -> dict[str, str]:
         """Give the display data: ``text/html``, ``text/markdown`` and ``text/plain``."""
         return reply_bundle(
-            self.text, reasoning=self.reasoning, footer=self.footer, style=self._format
+            self.parts or self.text,
+            reasoning=self.reasoning,
+            footer=self.footer,
+            style=self._format,
         )
 
 

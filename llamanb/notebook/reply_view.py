@@ -6,11 +6,18 @@ import json
 import re
 from html import escape
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from llamanb.notebook.call_view import call_html, call_lines, call_markdown, fenced
+from llamanb.notebook.calls import Call
 from llamanb.notebook.clean_text import clean_text
 from llamanb.notebook.highlight import highlight_code
 from llamanb.notebook.markdown import render_html, safe_markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llamanb.notebook.transcript import Part
 
 __all__ = ["code_blocks", "first_json", "growing_bundle", "reply_bundle"]
 
@@ -21,7 +28,7 @@ _FAILED = "color:var(--jp-error-color1,#c00);font-size:0.85em"
 
 
 def reply_bundle(
-    text: str,
+    said: str | Sequence[Part],
     *,
     reasoning: str = "",
     thinking: str = "Thought",
@@ -33,29 +40,36 @@ def reply_bundle(
 
     Parameters
     ----------
+    said : a text, or texts and tool calls in their order.
     thinking : the heading of the folded reasoning.
     style : one of ``options.FORMATS``.
     footer, error : lines below the text; the error is shown in red.
     """
-    text = clean_text(text)
-    html = _page(_body(text, style), _fold(reasoning, thinking), footer, error)
-    plain = "\n".join(filter(None, (_shown_text(text, style), error)))
-    return {"text/html": html, "text/markdown": _twin(text, style), "text/plain": plain}
+    parts = _parts(said)
+    html = _page(_body(parts, style), _fold(reasoning, thinking), footer, error)
+    plain = "\n".join(filter(None, (*_plain(parts, style), error)))
+    return {"text/html": html, "text/markdown": _twin(parts, style), "text/plain": plain}
 
 
 def growing_bundle(
-    text: str, *, reasoning: str, thinking: str, style: str = "md", waiting: str = "…"
+    said: str | Sequence[Part],
+    *,
+    reasoning: str,
+    thinking: str,
+    style: str = "md",
+    waiting: str = "…",
 ) -> dict[str, str]:
     """Give the display data of a reply that still grows.
 
     Parameters
     ----------
     thinking : the heading of the fold.
-    waiting : what stands there while there is no text.
+    waiting : what stands there while there is nothing else.
     """
-    text = clean_text(text)
-    body = _body(text, style) if text else f'<p style="{_MUTED}">{escape(waiting)}</p>'
-    return {"text/html": _page(body, _fold(reasoning, thinking)), "text/plain": text or "…"}
+    parts = _parts(said)
+    body = _body(parts, style) if parts else f'<p style="{_MUTED}">{escape(waiting)}</p>'
+    plain = "\n".join(_plain(parts, style)) or "…"
+    return {"text/html": _page(body, _fold(reasoning, thinking)), "text/plain": plain}
 
 
 def code_blocks(text: str) -> list[tuple[str, str]]:
@@ -77,6 +91,12 @@ def first_json(text: str) -> Any:
     return None
 
 
+def _parts(said: str | Sequence[Part]) -> Sequence[Part]:
+    if isinstance(said, str):
+        return [said] if said else []
+    return said
+
+
 def _page(body: str, fold: str, footer: str = "", error: str = "") -> str:
     below = f'<div style="{_MUTED};margin-top:4px">{escape(footer)}</div>' if footer else ""
     failed = f'<div style="{_FAILED}">{escape(error)}</div>' if error else ""
@@ -90,7 +110,14 @@ def _fold(reasoning: str, summary: str) -> str:
     return f'<details class="llamanb-thinking">{heading}{render_html(reasoning)}</details>'
 
 
-def _body(text: str, style: str) -> str:
+def _body(parts: Sequence[Part], style: str) -> str:
+    return "".join(
+        call_html(part) if isinstance(part, Call) else _text_html(part, style) for part in parts
+    )
+
+
+def _text_html(text: str, style: str) -> str:
+    text = clean_text(text)
     if style == "md":
         return render_html(text)
     language = "json" if style == "json" else ""
@@ -101,6 +128,15 @@ def _body(text: str, style: str) -> str:
     return f'<pre style="white-space:pre-wrap"><code>{inside}</code></pre>'
 
 
+def _plain(parts: Sequence[Part], style: str) -> list[str]:
+    return [
+        "\n".join(call_lines(part))
+        if isinstance(part, Call)
+        else _shown_text(clean_text(part), style)
+        for part in parts
+    ]
+
+
 def _shown_text(text: str, style: str) -> str:
     if style == "code":
         return "\n".join(code for _, code in code_blocks(text)) or text
@@ -109,8 +145,12 @@ def _shown_text(text: str, style: str) -> str:
     return text
 
 
-def _twin(text: str, style: str) -> str:
-    if style == "md":
-        return safe_markdown(text)
-    fence = "`" * max(3, *(len(run) + 1 for run in re.findall(r"`+", text) or [""]))
-    return f"{fence}\n{_shown_text(text, style)}\n{fence}"
+def _twin(parts: Sequence[Part], style: str) -> str:
+    return "\n\n".join(
+        call_markdown(part) if isinstance(part, Call) else _text_twin(clean_text(part), style)
+        for part in parts
+    )
+
+
+def _text_twin(text: str, style: str) -> str:
+    return safe_markdown(text) if style == "md" else fenced(_shown_text(text, style))

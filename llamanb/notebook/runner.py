@@ -5,18 +5,18 @@ Imported at the first use of a magic, so that registering the magics costs littl
 
 from __future__ import annotations
 
-import signal
-import threading
 from contextlib import contextmanager
 from difflib import get_close_matches
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from llamanb.errors import LlamanbError
+from llamanb.notebook.approval import plain_interrupts
 from llamanb.notebook.arguments import parse_line
 from llamanb.notebook.asking import Asked, send_question
 from llamanb.notebook.commands import run_command
 from llamanb.notebook.following import follow, follow_async
+from llamanb.notebook.inspectors import INSPECTORS
 from llamanb.notebook.messages import UsageError, one_line, unknown
 from llamanb.notebook.options import CELL, COMMANDS
 from llamanb.notebook.prompt_view import PromptView
@@ -34,6 +34,7 @@ __all__ = ["Runner"]
 
 CLOSE = 0.7
 LONGEST_EXAMPLE = 60
+_UNREADABLE = ("cancelled", "tool_calls")  # an answer was not expected, or is not there
 
 
 class Runner:
@@ -61,6 +62,8 @@ class Runner:
             arguments = parse_line(rest, command)
             if command.name == "ask":
                 return self._ask(arguments, self._question(arguments, arguments.text))
+            if command.name in INSPECTORS:
+                return INSPECTORS[command.name](arguments, self._state, self._shell)
             return run_command(command.name, arguments, self._state)
 
     def run_cell(self, line: str, cell: str) -> object:
@@ -73,7 +76,7 @@ class Runner:
         """Ask what a ``%%llama`` cell says, without blocking the event loop."""
         with _plain_errors():
             arguments = _cell_arguments(line, cell)
-            with _plain_interrupts():
+            with plain_interrupts():
                 question = self._question(arguments, cell.rstrip("\n"))
             if arguments.values.get("dry_run"):
                 return PromptView.of(question)
@@ -103,11 +106,20 @@ class Runner:
 
     def _conclude(self, asked: Asked) -> Reply:
         reply = asked.conclude()
-        if asked.question.variable:
-            self._shell.user_ns[asked.question.variable] = reply
+        self._keep(asked.question, reply)
         if asked.transcript.interrupted and self._raises_interrupts:
             raise KeyboardInterrupt
         return reply
+
+    def _keep(self, question: Question, reply: Reply) -> None:
+        """Put the reply, or with ``--schema`` its value, into the variable of ``-o``."""
+        names = self._shell.user_ns
+        if question.variable:
+            names[question.variable] = reply
+        if question.wanted.has_value and reply.finish_reason not in _UNREADABLE:
+            reply.parsed = question.wanted.read(reply.text, reply.finish_reason)
+            if question.variable:
+                names[question.variable] = reply.parsed
 
 
 def _unknown_command(name: str, rest: str) -> UsageError:
@@ -139,19 +151,3 @@ def _plain_errors() -> Iterator[None]:
         yield
     except LlamanbError as error:
         raise UsageError(one_line(error)) from None
-
-
-@contextmanager
-def _plain_interrupts() -> Iterator[None]:
-    """Let Ctrl-C raise at once: for an awaited cell the kernel would keep it until an await.
-
-    Loading a model and evaluating the user's expressions happen before the first one.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    kernels_own = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, kernels_own)

@@ -37,7 +37,7 @@ class Table:
         return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells if any(row)]
 
     def _repr_html_(self) -> str:
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.header)
+        head = "".join(f'<th style="text-align:left">{escape(one)}</th>' for one in self.header)
         body = "".join(f"<tr>{_html_cells(row)}</tr>" for row in self.rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         note = f"<div><small>{escape(self.note)}</small></div>" if self.note else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import random
 import re
 from typing import TYPE_CHECKING, Any
@@ -153,6 +152,9 @@ def test_examples_of_every_template_are_accepted_and_parsed_back(
         assert {min(len(one.message.tool_calls), 1) for one in made} == {0, 1}, name
         for one in made:
             text = one.text.removeprefix(begun)
+            cuts = [stop for stop in prompt.additional_stops if stop in text[: -len(stop)]]
+            if cuts:
+                wrong.append((name, "stop", cuts, one.text))
             if not reader.accepts(one.text):
                 wrong.append((name, "grammar", one.text))
             if told(prompt.parse(text)) != told(one.message):

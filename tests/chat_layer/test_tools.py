@@ -100,6 +100,38 @@ def test_an_answer_of_a_schema() -> None:
     assert both.parse('{"cold": true}').content == '{"cold": true}'
 
 
+@pytest.mark.parametrize(
+    ("options", "good", "bad"),
+    [
+        pytest.param({"choices": ["yes", "no way"]}, "no way", "no", id="choices"),
+        pytest.param({"regex": r"\d{4}/\d\d"}, "2026/11", "soon", id="regex"),
+    ],
+)
+def test_an_answer_of_a_pattern(options: dict[str, Any], good: str, bad: str) -> None:
+    prompt = made(tools=None, enable_thinking=False, **options)
+    assert accepts(prompt, good)
+    assert not accepts(prompt, bad)
+    assert prompt.parse(good).content == good
+    assert accepts(made(enable_thinking=False, **options), CALL)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"choices": []},
+        {"choices": "yes"},
+        {"choices": [1]},
+        {"regex": ""},
+        {"regex": 5},
+        {"json_schema": "text"},
+        {"regex": "a", "choices": ["a"]},
+    ],
+)
+def test_an_impossible_answer_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match=r"not possible|give only one|must be a JSON Schema"):
+        made(tools=None, **options)
+
+
 def test_a_message_goes_on_where_it_was_left() -> None:
     schema = {"type": "object", "properties": {"cold": {"type": "boolean"}}}
     begun = {"role": "assistant", "content": '{"cold'}

@@ -30,6 +30,12 @@ def test_elsewhere_the_quickstart_is_copied_to_the_home_folder(here: Path, tmp_p
     assert chosen.read_bytes() == (bundled_notebooks() / QUICKSTART).read_bytes()
 
 
+def test_all_bundled_notebooks_are_copied(here: Path, tmp_path: Path) -> None:
+    folder = choose_notebook(None, here=here, home=tmp_path).parent
+    bundled = {path.name for path in bundled_notebooks().glob("*.ipynb")}
+    assert {path.name for path in folder.iterdir()} == bundled >= {QUICKSTART}
+
+
 def test_a_changed_copy_is_never_written_over(here: Path, tmp_path: Path) -> None:
     copy = choose_notebook(None, here=here, home=tmp_path)
     copy.write_text("mine", encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -96,6 +96,19 @@ class TestHooks:
 
         outcome(hook, in_loop=in_loop)
         assert [thread.name for thread in seen] == ["llamanb-tools"]
+
+    def test_they_are_called_by_the_reader_if_they_ask_in_place(self, in_loop: bool) -> None:
+        class Hook:
+            asks_in_place = True
+            threads: ClassVar[list[threading.Thread]] = []
+
+            def __call__(self, _: ToolRequest) -> bool:
+                self.threads.append(threading.current_thread())
+                return True
+
+        hook = Hook()
+        assert not outcome(hook, in_loop=in_loop)[1]
+        assert hook.threads == [threading.current_thread()]
 
 
 def asked(text: str, **options: Any) -> list[ToolRequest]:

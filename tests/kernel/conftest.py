@@ -25,6 +25,12 @@ def tiny_kernel(tmp_path_factory: pytest.TempPathFactory, readable_gguf: Path) -
     yield from _kernel_with(tmp_path_factory, readable_gguf, "tiny")
 
 
+@pytest.fixture(scope="module")
+def demo_kernel(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Iterator[Kernel]:
+    """Give a kernel with the bundled model, named ``demo``."""
+    yield from _kernel_with(tmp_path_factory, demo_path, "demo")
+
+
 def _kernel_with(folders: pytest.TempPathFactory, path: Path, name: str) -> Iterator[Kernel]:
     with Kernel(folders.mktemp(f"kernel-{name}")) as kernel:
         assert not kernel.run("%load_ext llamanb\nimport llamanb").complaint

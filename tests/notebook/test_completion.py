@@ -28,7 +28,7 @@ def _names(kind: str) -> Iterable[str]:
         pytest.param("help re", False, ["reset"], id="command operand"),
         pytest.param("set top", False, ["top_k=", "top_p="], id="setting"),
         pytest.param("load --n-", False, ["--n-ctx", "--n-seq-max"], id="option of a command"),
-        pytest.param("ask --max", False, ["--max-tokens"], id="option of ask"),
+        pytest.param("ask --max-t", False, ["--max-tokens"], id="option of ask"),
         pytest.param("--temp 0 --see", True, ["--seed"], id="second option"),
         pytest.param("-m b", True, ["big"], id="option value"),
         pytest.param("--chat=n", True, ["notes"], id="assigned option value"),

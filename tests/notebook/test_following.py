@@ -57,7 +57,8 @@ class _Screen:
     def begin(self) -> None:
         pass
 
-    def draw(self, transcript: Transcript) -> None:
+    def draw(self, transcript: Transcript, *, at_once: bool = False) -> None:
+        del at_once
         self.shown.append(transcript.text)
         if self._on_draw:
             self._on_draw()

@@ -22,6 +22,9 @@ CELLS = [
     "%%llama --temp 0 -o sky\nWhy is the sky blue?",
     "sky.finish_reason, sky.model",
     "x = %llama ask --temp 0 What is R?\nprint(len(x) > 5)",
+    "def tide_level(city: str) -> str:\n    return '2 m'",
+    "%%llama --new --temp 0 -t tide_level\nWhat is the tide level in Oslo?",
+    "%%llama --new --temp 0 -t tide_level --approve auto\nWhat is the tide level in Oslo?",
 ]
 
 
@@ -76,6 +79,9 @@ def test_nbclient_saves_one_final_display_and_nbval_sees_it_again(notebook_path:
     outputs = _outputs(notebook_path)
     _assert_final_text(outputs[1])
     assert "('stop', 'demo')" in str(outputs[2])
+    assert "nobody can be asked here" in "".join(outputs[5][0]["data"]["text/markdown"])
+    assert "2 m" not in str(outputs[5])
+    assert "result: 2 m" in "".join(outputs[6][0]["data"]["text/plain"])
     _run(folder, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", str(notebook_path))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from llamanb.notebook.arguments import parse_line
 from llamanb.notebook.commands import HANDLERS
+from llamanb.notebook.inspectors import INSPECTORS
 from llamanb.notebook.manual import command_help, docs_page, overview
 from llamanb.notebook.options import CELL, COMMANDS
 
 
 def test_every_command_is_carried_out_or_asks() -> None:
-    assert set(HANDLERS) | {"ask"} == set(COMMANDS)
+    assert set(HANDLERS) | set(INSPECTORS) | {"ask"} == set(COMMANDS)
 
 
 def test_help_and_docs_name_every_command_and_option() -> None:

@@ -25,6 +25,7 @@ def _run(folder: Path, code: str, *options: str) -> subprocess.CompletedProcess[
         cwd=folder,
         capture_output=True,
         text=True,
+        stdin=subprocess.DEVNULL,
         timeout=50,
         check=False,
     )
@@ -99,3 +100,41 @@ def test_ctrl_c_in_a_terminal_keeps_the_text(tmp_path: Path) -> None:
         child.expect("was True True")
     finally:
         child.close(force=True)
+
+
+def test_a_tool_is_asked_about_in_a_terminal(tmp_path: Path) -> None:
+    environment = {**quiet_environment(tmp_path), "TERM": "dumb"}
+    child = pexpect.spawn(
+        IPYTHON[0], IPYTHON[1:], env=environment, cwd=str(tmp_path), timeout=40, encoding="utf-8"
+    )
+    try:
+        child.expect(r"In \[1\]: ")
+        child.sendline(
+            "import llamanb; tide_level = llamanb.tool(lambda city: '2 m', name='tide_level')"
+        )
+        child.expect(r"In \[2\]: ")
+        child.sendline("x = %llama ask -t tide_level --temp 0 What is the tide level in Oslo?")
+        child.expect(r'\[tide_level {"city": "Oslo"}\]')
+        child.expect(r"Run tide_level\(city='Oslo'\)\? ")
+        child.sendline("y")
+        child.expect(r"\[result: 2 m\]")
+        child.expect(r"In \[3\]: ")
+        child.sendline("print('calls', len(x.tool_calls), x.tool_calls[0].result)")
+        child.expect("calls 1 2 m")
+        child.sendline("x = %llama ask -t tide_level --temp 0 What is the tide level in Oslo?")
+        child.expect("Run tide_level")
+        child.kill(signal.SIGINT)
+        child.expect("stopped after")
+        child.expect(r"In \[5\]: ")
+    finally:
+        child.close(force=True)
+
+
+def test_without_standard_input_a_tool_does_not_run(tmp_path: Path) -> None:
+    code = (
+        "def tide_level(city: str) -> str:\n    return '2 m'\n"
+        "x = %llama ask -t tide_level --temp 0 What is the tide level in Oslo?"
+    )
+    done = _run(tmp_path, code, "--ext=llamanb")
+    assert "nobody can be asked here; allow calls with --approve auto" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

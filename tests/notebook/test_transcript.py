@@ -28,11 +28,12 @@ def test_thinking_that_never_ends_is_measured_at_the_end() -> None:
     assert transcript.reasoning_tokens == 3
 
 
-def test_pieces_since_a_position() -> None:
+def test_events_are_kept_in_order() -> None:
     transcript = Transcript(lambda: 0)
     for text in "abc":
         transcript.add(TextDelta(text=text))
-    assert transcript.pieces_from(1, 0) == (["b", "c"], [])
+    transcript.catch_up("abcd", "")
+    assert transcript.events[2:] == [TextDelta(text="c"), TextDelta(text="d")]
 
 
 def test_waiting_is_counted_in_seconds_until_something_arrives() -> None:

@@ -188,16 +188,28 @@ class Kernel:
         assert cell.error is None, cell.error
         return json.loads(cell.stdout)
 
-    def start(self, code: str, cell_id: str = "") -> Cell:
-        """Send a cell and return at once; ``cell_id`` tells re-runs from new cells."""
+    def start(self, code: str, cell_id: str = "", *, has_stdin: bool = False) -> Cell:
+        """Send a cell and return at once; ``cell_id`` tells re-runs from new cells.
+
+        With ``has_stdin`` it may ask for input (see ``question``).
+        """
         content = {"code": code, "silent": False, "store_history": True, "stop_on_error": False}
-        content |= {"user_expressions": {}, "allow_stdin": False}
+        content |= {"user_expressions": {}, "allow_stdin": has_stdin}
         metadata = {"cellId": cell_id} if cell_id else {}
         message = self.client.session.msg("execute_request", content, metadata=metadata)
         self.client.shell_channel.send(message)
         cell = Cell(message["header"]["msg_id"])
         self._cells[cell.message_id] = cell
         return cell
+
+    def question(self, timeout_s: float = CELL_TIMEOUT_S) -> str:
+        """Wait until a cell asks for input; give the text beside the input box."""
+        message = self.client.get_stdin_msg(timeout=timeout_s)
+        return str(message["content"]["prompt"])
+
+    def answer(self, text: str) -> None:
+        """Type ``text`` into the input box, and Enter."""
+        self.client.input(text)
 
     def finish(self, cell: Cell, timeout_s: float = CELL_TIMEOUT_S) -> Cell:
         """Wait until the kernel is idle again after ``cell``."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from llamanb.chat_layer.syntax.elements import Choice, Element, Json, Literal, Schema
-from llamanb.chat_layer.syntax.schemas import closed
+from llamanb.chat_layer.syntax.schemas import JSON_TYPES, closed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,15 +18,6 @@ __all__ = ["Argument", "Kind", "arguments_of", "json_of", "kinds_of", "standalon
 
 MAX_REFERENCES = 20
 _DEFINITIONS = ("$defs", "definitions")
-_OF_PYTHON: dict[type, str] = {
-    str: "string",
-    bool: "boolean",
-    int: "number",
-    float: "number",
-    type(None): "null",
-    dict: "object",
-    list: "array",
-}
 _ALL = ("string", "number", "boolean", "null", "object", "array")
 
 
@@ -105,7 +96,7 @@ def _alternatives(schema: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         return [pair for one in branches for pair in _alternatives(_dictionary(one))]
     values = [schema["const"]] if "const" in schema else schema.get("enum")
     if isinstance(values, list) and values:
-        return [(_OF_PYTHON.get(type(value), "object"), {"enum": [value]}) for value in values]
+        return [(JSON_TYPES.get(type(value), "object"), {"enum": [value]}) for value in values]
     kinds = schema.get("type") or ("object" if "properties" in schema else _ALL)
     listed = kinds if isinstance(kinds, list | tuple) else (kinds,)
     names = [name for name in listed if isinstance(name, str)] or _ALL

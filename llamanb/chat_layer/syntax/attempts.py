@@ -33,6 +33,8 @@ class Attempts:
         self._pin: int | None = None
         self._failed_at = 0
         self._held: list[int] = []
+        self._withheld: list[ChatEvent] | None = None
+        self._withheld_from = 0
 
     @property
     def is_certain(self) -> bool:
@@ -41,7 +43,20 @@ class Attempts:
 
     def say(self, event: ChatEvent) -> None:
         """Give ``event``, now or when the attempt is certain."""
-        (self.events if self._pin is None else self._pending).append(event)
+        (self._certain if self._pin is None else self._pending).append(event)
+
+    @property
+    def _certain(self) -> list[ChatEvent]:
+        return self.events if self._withheld is None else self._withheld
+
+    def withhold(self) -> None:
+        """Give no event from here on, and keep the text, until ``take_back``."""
+        self._withheld, self._withheld_from = [], self.reader.place
+
+    def take_back(self) -> int:
+        """Forget what was withheld; give the place from where on."""
+        self._withheld = None
+        return self._withheld_from
 
     def begin(self) -> tuple[int, int, bool]:
         """Begin; give what ``end`` takes."""
@@ -54,7 +69,7 @@ class Attempts:
         """Say that what was read holds: nobody goes back before this."""
         self._pin = None
         self._held.clear()
-        self.events += self._pending
+        self._certain.extend(self._pending)
         self._pending = []
 
     def end(self, begun: tuple[int, int, bool], *, success: bool) -> bool:
@@ -85,7 +100,8 @@ class Attempts:
     def feed(self, text: str) -> None:
         """Append text."""
         pin = self.reader.place if self._pin is None else self._pin
-        self.reader.add(text, min(self.reader.place, pin, *self._held))
+        kept = self.reader.place if self._withheld is None else self._withheld_from
+        self.reader.add(text, min(self.reader.place, pin, kept, *self._held))
 
     @contextmanager
     def held(self) -> Iterator[int]:

@@ -88,6 +88,7 @@ class ObjectReader:
         self._expected = shape.name_keys | shape.id_keys | {"function", "type"}
         self._depth = 0
         self._arguments_read = False
+        self._is_sure = False
 
     def read(self) -> Waiting[bool]:
         """Pass the object; False if it is no call, or ends before it is one."""
@@ -101,7 +102,7 @@ class ObjectReader:
                 break
         if self._depth and not self._arguments_read:
             self._call.is_cut = self._reader.is_at_end
-            return self._call.is_started
+            return self._is_sure or self._call.is_started
         return self._conclude()
 
     def _conclude(self) -> bool:
@@ -176,6 +177,9 @@ class ObjectReader:
         """Read the arguments; they are said at once if the call is known by now."""
         if self._call.name and (self._call.id or not self._shape.has_id):
             self._start()
+        elif self._call.name and not self._shape.is_bare:
+            self._is_sure = True  # a call, of which only the id is not known yet
+            self._attempts.commit()
         if (yield from self._reader.peek()) == '"':
             text = yield from self._captured()
             self._call.write(_object_in(text))
@@ -203,11 +207,12 @@ class TaggedArguments:
         self._is_text = False
         self._raw: list[str] = []
         self._kind = "argument_any"
+        self._types: tuple[str, ...] = ()
         self.convert: Callable[[str], str] | None = None
 
-    def begin(self, name: str, kind: str) -> None:
+    def begin(self, name: str, kind: str, types: tuple[str, ...] = ()) -> None:
         """Begin the argument ``name``; text goes out as it comes, the rest at its end."""
-        self._kind, self._raw, self.convert = kind, [], None
+        self._kind, self._types, self._raw, self.convert = kind, types, [], None
         opening = ", " if self._n_written else "{"
         self._n_written += 1
         quote = '"' if kind == "argument_text" else ""
@@ -229,7 +234,8 @@ class TaggedArguments:
             self._write(self.convert(text) if self.convert else self._json(text))
 
     def _json(self, text: str) -> str:
-        return argument_json(text, may_be_text=self._kind == "argument_any")
+        may_be_text = self._kind == "argument_any"
+        return argument_json(text, may_be_text=may_be_text, types=self._types)
 
     def give_up(self) -> None:
         """Write a value that is cut, as it is."""

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from llamanb.chat_layer.events import ChatEvent, ToolArgumentsDelta, ToolCallEnd, ToolCallStart
+from llamanb.chat_layer.syntax.schemas import JSON_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,19 +68,22 @@ def json_text(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1]
 
 
-def argument_json(text: str, *, may_be_text: bool) -> str:
+def argument_json(text: str, *, may_be_text: bool, types: tuple[str, ...] = ()) -> str:
     """Give the JSON of a value that a model wrote between tags.
 
     Python's words become JSON's; what is neither becomes a string. With
     ``may_be_text`` only JSON is taken for more than text.
     """
     stripped = text.strip()
+    if stripped == "None" and "null" in types:
+        return "null"
     try:
-        json.loads(stripped, parse_constant=_refuse)
+        value = json.loads(stripped, parse_constant=_refuse)
     except (ValueError, RecursionError):
         python = None if may_be_text else _from_python(stripped)
         return json.dumps(text, ensure_ascii=False) if python is None else python
-    return stripped
+    is_other = may_be_text and types and JSON_TYPES[type(value)] not in types
+    return json.dumps(text, ensure_ascii=False) if is_other else stripped
 
 
 def _refuse(word: str) -> None:

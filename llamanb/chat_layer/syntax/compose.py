@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from llamanb.chat_layer.syntax.elements import (
     Choice,
     Element,
     Literal,
+    Matching,
     Repeat,
     Rule,
     Schema,
@@ -29,14 +31,17 @@ from llamanb.chat_layer.syntax.elements import (
     sequence,
 )
 from llamanb.chat_layer.syntax.families.family import NOTHING, Family
+from llamanb.chat_layer.syntax.families.json_objects import bare_calls
 from llamanb.chat_layer.syntax.schemas import closed
 from llamanb.errors import OptionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-__all__ = ["PLAIN", "calls_of", "compose", "reasoning_of", "watched"]
+__all__ = ["PLAIN", "answer_of", "calls_of", "compose", "reasoning_of", "watched"]
 
+# JSON holds no line that begins with a fence.
+_FENCED_JSON = sequence(Literal("```json"), Tag("content", Until(("\n```",))), Literal("```"))
 PLAIN = Family(name="text", marks=(), call=lambda _: NOTHING, thinking=("", ""))
 
 
@@ -49,7 +54,7 @@ def compose(
     thinking: Thinking | None = None,
     thinking_open: bool = False,
     content_starts: tuple[str, ...] = (),
-    json_schema: Mapping[str, Any] | None = None,
+    answer: Element = ANY_TEXT,
 ) -> Description:
     """Describe the outputs of ``family`` in one conversation.
 
@@ -61,7 +66,7 @@ def compose(
     thinking : the markers around reasoning; the family's own by default.
     thinking_open : whether the prompt ends inside reasoning (of the family's own markers).
     content_starts : markers that may stand before an answer and are no part of it.
-    json_schema : what an answer that is no call must match.
+    answer : what an answer that is no call must be (see ``answer_of``).
 
     Raises
     ------
@@ -76,11 +81,50 @@ def compose(
         is_parallel=parallel and family.is_parallel,
         thinking=thinking or _own_thinking(family, is_open=thinking_open),
         content_starts=content_starts or family.answer_starts,
-        answer_text=ANY_TEXT if json_schema is None else Schema(closed(dict(json_schema))),
+        answer_text=answer,
     )
     made = (family.compose or _compose_plainly)(family, wish)
     patterns = made.trigger_patterns or watched(family, made.triggers, wish.chosen)
     return replace(made, trigger_patterns=patterns)
+
+
+def answer_of(
+    *,
+    json_schema: Mapping[str, Any] | None = None,
+    regex: str | None = None,
+    choices: Iterable[str] | None = None,
+) -> Element:
+    """Give what an answer may be: at most one of the three says so, else any text.
+
+    Raises
+    ------
+    OptionError
+        If more than one is given, or of a wrong type.
+    """
+    given = {"json_schema": json_schema, "regex": regex, "choices": choices}
+    names = [name for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        raise OptionError(f"give only one of {' and '.join(names)}")
+    if json_schema is not None:
+        if not isinstance(json_schema, Mapping):
+            raise OptionError("json_schema must be a JSON Schema: a dictionary")
+        return Schema(closed(dict(json_schema)))
+    if regex is not None:
+        return Matching(_pattern(regex))
+    return ANY_TEXT if choices is None else Choice(tuple(map(Literal, _choices(choices))))
+
+
+def _pattern(regex: Any) -> str:
+    if isinstance(regex, str) and regex:
+        return regex
+    raise OptionError(f"regex={regex!r} is not possible: give a regular expression")
+
+
+def _choices(choices: Any) -> tuple[str, ...]:
+    listed = () if isinstance(choices, str) else tuple(choices)
+    if not listed or not all(isinstance(one, str) and one for one in listed):
+        raise OptionError(f"choices={choices!r} is not possible: give a list of texts")
+    return listed
 
 
 def _own_thinking(family: Family, *, is_open: bool) -> Thinking:
@@ -120,6 +164,7 @@ def _compose_plainly(family: Family, wish: Wish) -> Description:
         opened=reasoning_of(thinking) if thinking.is_open else None,
         triggers=family.triggers if wish.chosen else (),
         calls=calls,
+        thinks_of_calls=True,
     )
 
 
@@ -139,11 +184,19 @@ def _before(thinking: Thinking) -> tuple[Element, ...]:
 def _blocks(family: Family, wish: Wish) -> tuple[Block, ...]:
     closed = replace(wish.thinking, is_open=False)
     blocks = [Block(reasoning_of(closed), anywhere=False)] if closed.start and closed.ends else []
-    blocks += [Block(Token(text), anywhere=False) for text in wish.content_starts]
+    is_raw = not wish.thinking.ends  # what stands before an answer may be reasoning then
+    blocks += [Block(Token(text), anywhere=is_raw) for text in wish.content_starts]
     if wish.chosen:
         calls = calls_of(family, wish.known)
+        bare = [bare_calls(wish.known)] if wish.has_free_answer else []
+        blocks += [Block(one, anywhere=False) for one in (*bare, *family.unmarked(wish.known))]
         blocks.append(Block(calls, anywhere=family.anywhere))
-    return (*blocks, *(Block(Token(text)) for text in family.answer_ends))
+    blocks += [Block(Token(text), anywhere=False) for text in wish.thinking.ends]
+    if isinstance(wish.answer_text, Schema):
+        blocks.append(Block(_FENCED_JSON, anywhere=False))
+    strays = family.strays if wish.thinking.ends else ()
+    ends = (*map(Token, family.answer_ends), *strays)
+    return (*blocks, *(Block(one) for one in ends))
 
 
 def reasoning_of(thinking: Thinking) -> Element:

@@ -104,6 +104,7 @@ class Description:
     trigger_patterns : the same as RE2 patterns, which are what is watched for.
     calls : the part of ``output`` from the trigger on.
     begun : the beginning of ``output`` that the prompt has written already.
+    thinks_of_calls : whether reasoning may hold texts that look like calls.
     """
 
     output: Element
@@ -113,11 +114,14 @@ class Description:
     trigger_patterns: tuple[str, ...] = ()
     calls: Element | None = None
     begun: str = ""
+    thinks_of_calls: bool = False
 
     @property
     def forbidden(self) -> frozenset[str]:
         """The texts that begin blocks; in plain text they would be misread."""
-        return frozenset().union(*(openers(one.element) for one in self.blocks))
+        return frozenset().union(
+            *(openers(one.element) for one in self.blocks if not isinstance(one.element, Drift))
+        )
 
 
 def openers(element: Element) -> frozenset[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ahead",
+    "AnyOrder",
     "Atomic",
     "Choice",
     "Drift",
@@ -22,6 +23,7 @@ __all__ = [
     "Json",
     "Layout",
     "Literal",
+    "Matching",
     "Member",
     "Object",
     "Repeat",
@@ -81,6 +83,16 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class AnyOrder:
+    """Each of ``items`` once, in any order; a ``Repeat`` among them need not be there.
+
+    Examples keep the order, and so does GBNF; Lark leaves some out where they are many.
+    """
+
+    items: tuple[Element, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Repeat:
     """``child`` from ``min`` to ``max`` times; ``max`` None is without limit."""
 
@@ -91,9 +103,21 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Any text, perhaps none, that contains none of the delimiters."""
+    """Any text that contains none of the delimiters, of ``least`` to ``most`` characters.
+
+    Only Lark grammars and the examples keep to the length.
+    """
 
     delimiters: tuple[str, ...]
+    least: int = 0
+    most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Text that a regular expression matches as a whole."""
+
+    pattern: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +182,9 @@ class Tag:
     """What the text of ``child`` means.
 
     ``tool_call`` surrounds one call. ``argument_text`` is raw text that becomes a
-    JSON string, ``argument_json`` is JSON, ``argument_any`` JSON if it reads so,
-    else a string.
+    JSON string, ``argument_json`` is JSON, ``argument_any`` JSON if it reads as a
+    value of one of the ``types`` (JSON Schema's names; none given: of any), else a
+    string.
 
     A name or an id may be made of several elements, of which one may be a tag, too.
 
@@ -172,6 +197,7 @@ class Tag:
     child: Element
     ends: tuple[str, ...] = ()
     spare: Element | None = None
+    types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +245,10 @@ Element = (
     | Token
     | Sequence
     | Choice
+    | AnyOrder
     | Repeat
     | Until
+    | Matching
     | Json
     | Schema
     | Value

@@ -18,15 +18,24 @@ _WORDS = (
 )
 
 
-def any_text(rng: random.Random, forbidden: Iterable[str] = (), *, is_spoken: bool = False) -> str:
+def any_text(
+    rng: random.Random,
+    forbidden: Iterable[str] = (),
+    *,
+    is_spoken: bool = False,
+    least: int = 0,
+    most: int | None = None,
+) -> str:
     """Give some text which any of ``forbidden`` may follow, and which holds none of them.
 
-    ``is_spoken`` leaves out white space at the edges.
+    ``is_spoken`` leaves out white space at the edges; it has ``least`` to ``most``
+    characters.
     """
     words = tuple(one for one in forbidden if one)
     while True:
         text = "".join(rng.choice(_WORDS) for _ in range(rng.randint(0, 8)))
         text = text.strip() if is_spoken else text
+        text = text.ljust(least, "x")[:most]
         if all((text + word).find(word) == len(text) for word in words):
             return text
 

@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, assert_never
 
 from llamanb.chat_layer.prompt import ChatMessage, ToolCall
+from llamanb.chat_layer.syntax.calls import argument_json
 from llamanb.chat_layer.syntax.elements import (
     Ahead,
+    AnyOrder,
     Atomic,
     Choice,
     Drift,
     Element,
     Json,
     Literal,
+    Matching,
     Object,
     Repeat,
     Rule,
@@ -95,20 +98,20 @@ class _Writer:
                 return self.write(child)
             case Tag():
                 return self._tagged(element)
-            case Object() | Repeat() | Sequence() | Choice():
+            case Object() | Repeat() | Sequence() | Choice() | AnyOrder():
                 return self._compound(element)
             case Until() | Json() | Schema() | Value():
                 return self._value(element)
-            case Ahead() | Drift() | Tree():
-                return ""
+            case Ahead() | Drift() | Tree() | Matching():
+                return ""  # texts of a pattern are not made
             case _:
                 assert_never(element)
 
-    def _compound(self, element: Object | Repeat | Sequence | Choice) -> str:
+    def _compound(self, element: Object | Repeat | Sequence | Choice | AnyOrder) -> str:
         if isinstance(element, Choice):
             written = [item for item in element.items if not isinstance(item, Drift)]
             return self.write(self._rng.choice(written))
-        if isinstance(element, Sequence):
+        if isinstance(element, Sequence | AnyOrder):
             return "".join([self.write(item) for item in element.items])
         if isinstance(element, Repeat):
             most = element.min + MAX_MORE if element.max is None else element.max
@@ -124,8 +127,9 @@ class _Writer:
 
     def _value(self, element: Until | Json | Schema | Value) -> str:
         match element:
-            case Until(delimiters):
-                return any_text(self._rng, (*delimiters, *self._forbidden))
+            case Until(delimiters, least, most):
+                forbidden = (*delimiters, *self._forbidden)
+                return any_text(self._rng, forbidden, least=least, most=most)
             case Json():
                 return json.dumps(json_value(self._rng, {}), ensure_ascii=False)
             case Schema(schema):
@@ -163,7 +167,8 @@ class _Writer:
 
     def _argument_value(self, tag: Tag) -> str:
         if isinstance(tag.child, Until) and tag.kind != "argument_name":
-            return any_text(self._rng, (*tag.child.delimiters, *tag.ends))
+            forbidden = (*tag.child.delimiters, *tag.ends)
+            return any_text(self._rng, forbidden, least=tag.child.least, most=tag.child.most)
         return self.write(tag.child)
 
     def _tree(self, tree: Tree) -> str:
@@ -211,10 +216,5 @@ def _sorted(value: Any) -> Any:
 
 def _text_value(tag: Tag, text: str) -> str:
     if tag.kind == "argument_any":
-        try:
-            json.loads(text.strip())
-        except ValueError:
-            pass
-        else:
-            return text.strip()
+        return argument_json(text, may_be_text=True, types=tag.types)
     return json.dumps(text, ensure_ascii=False)

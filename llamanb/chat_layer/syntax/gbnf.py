@@ -14,6 +14,7 @@ from llamanb.chat_layer.syntax.gbnf_text import any_of, any_other, quote
 from llamanb.chat_layer.syntax.lower import lower
 from llamanb.chat_layer.syntax.lowered import Lowered, Pattern, Through
 from llamanb.chat_layer.syntax.writing import GrammarWriter
+from llamanb.errors import GrammarError
 
 __all__ = ["write_gbnf"]
 
@@ -60,7 +61,9 @@ class _Writer(GrammarWriter):
                 return self._schemas.any_value()
             case Schema(schema):
                 return self._schemas.write(schema)
-            case Pattern(gbnf=text):
+            case Pattern(pattern, text):
+                if not text:
+                    raise GrammarError(f"GBNF cannot express the pattern {pattern!r}")
                 return self._named("string", text)
             case _:
                 return self._compound(lowered, nested=nested)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from llamanb.chat_layer.syntax.elements import Element, Json, Literal, Schema, Token, Until
 from llamanb.chat_layer.syntax.enforceable import enforceable
 from llamanb.chat_layer.syntax.lower import lower
-from llamanb.chat_layer.syntax.lowered import Lowered, Pattern, Through
+from llamanb.chat_layer.syntax.lowered import Lowered, LoweredAnyOrder, Pattern, Through
+from llamanb.chat_layer.syntax.orders import all_orders
 from llamanb.chat_layer.syntax.writing import GrammarWriter
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ __all__ = ["write_lark"]
 
 _BARE = re.compile(r"<[^<>\s\[\]]+>")
 _PARTS = re.compile(rf"({_BARE.pattern})")
-# a small model may write white space for ever where JSON allows any amount of it
-_GUIDANCE = {"x-guidance": {"whitespace_pattern": r"[ \n\r\t]{0,32}"}}
+_SLASH, _ESCAPED_SLASH = re.compile(r"(?<!\\)/"), r"\\/"
 _ANY_TEXT = "TEXT: /(?s:.*)/"
 
 
@@ -58,6 +58,7 @@ class _Writer(GrammarWriter):
         self._tokens = tokens
         self._rules: dict[str, str] = {}
         self._uses_text = False
+        self._made: list[Lowered] = []
 
     def whole(self, lowered: Lowered) -> str:
         start = self._expression(lowered, nested=False)
@@ -75,11 +76,15 @@ class _Writer(GrammarWriter):
                 return self._free_text(lowered)
             case Json() | Schema():
                 schema = enforceable(lowered.schema) if isinstance(lowered, Schema) else {}
-                return f"%json {json.dumps(schema | _GUIDANCE, ensure_ascii=True)}"
+                return f"%json {json.dumps(schema, ensure_ascii=True)}"
             case Pattern(regex=text):
-                return f"/{text}/"
+                return f"/{_SLASH.sub(_ESCAPED_SLASH, text)}/"
             case _:
                 return self._compound(lowered, nested=nested)
+
+    def _any_order(self, lowered: LoweredAnyOrder) -> Lowered:
+        self._made.append(all_orders(lowered.items))  # rules are known by their place in memory
+        return self._made[-1]
 
     def _text(self) -> str:
         self._uses_text = True
@@ -100,21 +105,25 @@ class _Writer(GrammarWriter):
 
     def _free_text(self, lowered: Until | Through) -> str:
         if isinstance(lowered, Until):
-            return self._text_without(lowered.delimiters)
+            return self._text_without(lowered.delimiters, lowered)
         end = lowered.delimiter
         if isinstance(lowered.end, Token) and self._is_special(lowered.end.text):
-            text = _ending_in(lowered.before) if lowered.before else self._text()
+            text = self._text_without((), lowered)
+            text = _ending_in(lowered.before) if lowered.before else text
             return f"{text} {self._token(lowered.end.text)}"
         name = f"text_to_{_word(end)}[lazy]"
-        return self._named(name, f"{self._text_without(lowered.others)} {_quote(end)}")
+        return self._named(name, f"{self._text_without(lowered.others, lowered)} {_quote(end)}")
 
-    def _text_without(self, others: tuple[str, ...]) -> str:
+    def _text_without(self, others: tuple[str, ...], lowered: Until | Through) -> str:
         """Give any text in which none of ``others`` is; special tokens are in none anyway."""
         words = [word for word in others if not self._is_special(word)]
+        is_limited = lowered.least > 0 or lowered.most is not None
+        most = "" if lowered.most is None else lowered.most
+        anything = f"/(?s:.){{{lowered.least},{most}}}/" if is_limited else "/(?s:.*)/"
         if not words:
-            return self._text()
+            return anything if is_limited else self._text()
         avoided = "|".join(map(_escaped, words))
-        body = f"/(?s:.*)/ & ~/(?s:.*)({avoided})(?s:.*)/"
+        body = f"{anything} & ~/(?s:.*)({avoided})(?s:.*)/"
         names = (self._label(_word("_".join(words)), number).upper() for number in count(1))
         labels = (f"TEXT_WITHOUT_{name}" for name in names)
         return next(label for label in labels if self._keep(label, body))

@@ -7,17 +7,20 @@ delimiter needs no look-ahead.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from llamanb.chat_layer.syntax.elements import (
     Ahead,
+    AnyOrder,
     Atomic,
     Choice,
     Drift,
     Element,
     Json,
     Literal,
+    Matching,
     Object,
     Repeat,
     Rule,
@@ -31,10 +34,12 @@ from llamanb.chat_layer.syntax.elements import (
 )
 from llamanb.chat_layer.syntax.lowered import (
     Lowered,
+    LoweredAnyOrder,
     LoweredChoice,
     LoweredRepeat,
     LoweredRule,
     LoweredSequence,
+    Pattern,
     Through,
 )
 from llamanb.chat_layer.syntax.trees import tree_element
@@ -56,18 +61,30 @@ def lower(element: Element) -> Lowered:
     """
     match element:
         case Literal() | Token() | Until() | Json() | Schema():
-            return element
-        case Value() | Tree():
+            return _constant(element) if isinstance(element, Schema) else element
+        case Value() | Tree() | Matching():
             return _lower_written(element)
         case Tag(_, child) | Atomic(child):
             return lower(child)
         case Object() | Sequence():
             return _lower_items(_items_of(element))
+        case AnyOrder(items):
+            return LoweredAnyOrder(tuple(map(lower, items)))
         case _:
             return _lower_branches(element)
 
 
-def _lower_written(element: Value | Tree) -> Lowered:
+def _constant(element: Schema) -> Schema | Literal:
+    """Give a schema of one text as that text."""
+    match element.schema:
+        case {"const": str() as text}:
+            return Literal(json.dumps(text, ensure_ascii=False))
+    return element
+
+
+def _lower_written(element: Value | Tree | Matching) -> Lowered:
+    if isinstance(element, Matching):
+        return Pattern(element.pattern, "")
     if isinstance(element, Tree):
         return lower(tree_element(element))
     return lower_value(element.schema, element.notation)
@@ -156,7 +173,8 @@ def _through(until: Until, rest: list[Lowered]) -> Lowered:
         case Literal(text) if (
             tail and isinstance(tail[0], Token) and text in _begun(until, tail[0])
         ):
-            through = Through(tail[0], _others(until, text + tail[0].text), text)
+            others = _others(until, text + tail[0].text)
+            through = Through(tail[0], others, text, until.least, until.most)
             return _sequence([through, *tail[1:]])
         case LoweredSequence(items):
             return _through(until, [*items, *tail])
@@ -177,7 +195,7 @@ def _through_head(until: Until, head: Lowered) -> tuple[Lowered, ...]:
         case Literal(text):
             return _through_literal(until, text)
         case Token(text):
-            return (Through(head, _others(until, text)),)
+            return (Through(head, _others(until, text), "", until.least, until.most),)
         case LoweredRule(name, child):
             return (LoweredRule(f"text_{name}", _through(until, [child])),)
         case LoweredChoice(items):
@@ -194,7 +212,8 @@ def _through_literal(until: Until, text: str) -> tuple[Lowered, ...]:
     if not ends:
         raise ValueError(f"text until {until.delimiters} cannot be followed by {text!r}")
     end = max(ends, key=len)
-    return Through(Literal(end), _others(until, end)), Literal(text[len(end) :])
+    through = Through(Literal(end), _others(until, end), "", until.least, until.most)
+    return through, Literal(text[len(end) :])
 
 
 def _through_repeat(until: Until, head: LoweredRepeat, tail: list[Lowered]) -> Lowered:

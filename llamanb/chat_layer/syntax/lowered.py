@@ -8,6 +8,7 @@ from llamanb.chat_layer.syntax.elements import Json, Literal, Schema, Token, Unt
 
 __all__ = [
     "Lowered",
+    "LoweredAnyOrder",
     "LoweredChoice",
     "LoweredRepeat",
     "LoweredRule",
@@ -22,12 +23,15 @@ __all__ = [
 class Through:
     """Any text up to and with the first ``end``; ``others`` must not be in it either.
 
-    ``before`` is the part of the delimiter that stands before a token.
+    ``before`` is the part of the delimiter that stands before a token; the text has
+    ``least`` to ``most`` characters.
     """
 
     end: Literal | Token
     others: tuple[str, ...] = ()
     before: str = ""
+    least: int = 0
+    most: int | None = None
 
     @property
     def delimiter(self) -> str:
@@ -45,6 +49,13 @@ class LoweredSequence:
 @dataclass(frozen=True, slots=True)
 class LoweredChoice:
     """Any of these."""
+
+    items: tuple[Lowered, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredAnyOrder:
+    """Each of ``items`` once, in any order; a ``LoweredRepeat`` among them need not be there."""
 
     items: tuple[Lowered, ...]
 
@@ -76,7 +87,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Text of a regular shape, as each of the two formats writes it."""
+    """Text of a regular shape, as each of the two formats writes it; "" if it cannot."""
 
     regex: str
     gbnf: str
@@ -91,6 +102,7 @@ Lowered = (
     | Schema
     | LoweredSequence
     | LoweredChoice
+    | LoweredAnyOrder
     | LoweredRepeat
     | LoweredRule
     | Recall

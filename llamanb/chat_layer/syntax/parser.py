@@ -20,12 +20,14 @@ from llamanb.chat_layer.syntax.deltas import joined
 from llamanb.chat_layer.syntax.description import openers
 from llamanb.chat_layer.syntax.elements import (
     Ahead,
+    AnyOrder,
     Atomic,
     Choice,
     Drift,
     Element,
     Json,
     Literal,
+    Matching,
     Object,
     Repeat,
     Rule,
@@ -37,6 +39,7 @@ from llamanb.chat_layer.syntax.elements import (
     Until,
     Value,
 )
+from llamanb.chat_layer.syntax.musings import Musing, read_musing
 from llamanb.chat_layer.syntax.reader import Marks, marks_of
 from llamanb.chat_layer.syntax.spoken import Spoken
 from llamanb.chat_layer.syntax.trees import closing_tag, tree_json
@@ -89,6 +92,7 @@ class SyntaxParser:
         self._reasoning = Spoken(self._say_reasoning)
         self._captured: _Captured | None = None
         self._n_calls = 0
+        self._may_muse = description.thinks_of_calls
         self._is_reasoning = description.opened is not None
         self._output = self._whole()
 
@@ -143,13 +147,29 @@ class SyntaxParser:
         """Pass text, and the blocks in it, to the first of ``ends``; give that."""
         marks = self._marks_for(ends)
         while (mark := (yield from self._reader.until(marks, spoken.say))) not in {"", *ends}:
-            if not (yield from self._block(mark)):
+            musing = yield from self._musing(spoken, mark, ends)
+            if musing is Musing.THOUGHT:
+                continue
+            if musing is Musing.NOTHING or not (yield from self._block(mark)):
                 spoken.say(self._attempts.take_failed())
                 continue
             spoken.at_marker()
+            if musing is Musing.LAST_CALL:
+                return ""
             if also_leading:
                 yield from self._leading_blocks()
         return mark
+
+    def _musing(self, spoken: Spoken, mark: str, ends: tuple[str, ...]) -> Waiting[Musing]:
+        """Say what a block in reasoning is; a thought is passed and said."""
+        if spoken is not self._reasoning or not self._may_muse:
+            return Musing.CALL
+        n_calls = self._n_calls
+        musing, text = yield from read_musing(self._attempts, self._block(mark), ends)
+        self._n_calls = n_calls
+        if text:
+            spoken.say(text)
+        return musing
 
     def _marks_for(self, ends: tuple[str, ...]) -> Marks:
         if ends not in self._marks:
@@ -179,7 +199,7 @@ class SyntaxParser:
         match element:
             case Literal(text) | Token(text):
                 reading = self._attempts.marker(text)
-            case Sequence(items):
+            case Sequence(items) | AnyOrder(items):
                 reading = self._sequence(items)
             case Choice(items):
                 reading = self._choice(items)
@@ -193,7 +213,7 @@ class SyntaxParser:
                 reading = self._tag(element)
             case Object():
                 reading = self._objects((element,))
-            case Until() | Json() | Schema() | Value() | Tree():
+            case Until() | Matching() | Json() | Schema() | Value() | Tree():
                 reading = self._untagged(element)
             case _:
                 assert_never(element)
@@ -308,7 +328,7 @@ class SyntaxParser:
         if captured is None:
             return False
         arguments = captured.arguments
-        arguments.begin(captured.argument_name, tag.kind)
+        arguments.begin(captured.argument_name, tag.kind, tag.types)
         self._attempts.commit()
         if isinstance(tag.child, Tree):
             is_whole = yield from self._tree(tag.child, arguments)
@@ -367,11 +387,12 @@ class SyntaxParser:
                 captured.argument_name = word
         return True
 
-    def _untagged(self, element: Until | Json | Schema | Value | Tree) -> Waiting[bool]:
+    def _untagged(self, element: Until | Matching | Json | Schema | Value | Tree) -> Waiting[bool]:
         """Read text of which the description says nothing: it is content."""
         self._attempts.commit()
-        if isinstance(element, Until):
-            yield from self._reader.until(marks_of(element.delimiters), self._content.say)
+        if isinstance(element, Until | Matching):
+            ends = element.delimiters if isinstance(element, Until) else ()
+            yield from self._reader.until(marks_of(ends), self._content.say)
             return True
         return (yield from self._reader.json_value(self._content.say))
 
@@ -384,5 +405,5 @@ def _delimiters(tag: Tag) -> tuple[str, ...]:
 
 def _parameters(element: Element) -> tuple[Element, ...]:
     """Give the parameters in ``element``, each by itself: models change their order."""
-    items = element.items if isinstance(element, Sequence | Choice) else (element,)
+    items = element.items if isinstance(element, Sequence | AnyOrder) else (element,)
     return tuple(item.child if isinstance(item, Repeat) else item for item in items)

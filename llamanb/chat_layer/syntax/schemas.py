@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["closed", "is_text", "may_be_text"]
+__all__ = ["JSON_TYPES", "closed", "is_text", "lengths_of", "may_be_text"]
 
 MAX_DEPTH = 100
+# integers count as numbers
+JSON_TYPES: dict[type, str] = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    type(None): "null",
+    dict: "object",
+    list: "array",
+}
 _NAMED = ("properties", "$defs", "definitions")
 _VALUES = ("const", "enum", "default", "examples")
 _FURTHER = frozenset(["anyOf", "oneOf", "$ref", "if", "dependentSchemas"])
@@ -55,6 +65,15 @@ def _is_put_together(schema: Any, depth: int = 0) -> bool:
     for key in _NAMED:
         parts += schema[key].values() if isinstance(schema.get(key), dict) else ()
     return _is_put_together(parts, depth)
+
+
+def lengths_of(schema: dict[str, Any]) -> tuple[int, int | None]:
+    """Give the least and the greatest length of a string, None for no limit."""
+    least, most = schema.get("minLength"), schema.get("maxLength")
+    return (
+        least if isinstance(least, int) else 0,
+        most if isinstance(most, int) else None,
+    )
 
 
 def is_text(schema: Any) -> bool:

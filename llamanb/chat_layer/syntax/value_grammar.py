@@ -17,6 +17,7 @@ from llamanb.chat_layer.syntax.lowered import (
     Recall,
     Through,
 )
+from llamanb.chat_layer.syntax.schemas import lengths_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -163,7 +164,8 @@ class _Lowering:
     def _string(self, schema: dict[str, Any], notation: Notation) -> Lowered:
         if notation.is_raw:
             (quote,) = notation.quotes
-            return LoweredSequence((Token(quote), Through(Token(quote))))
+            least, most = lengths_of(schema)
+            return LoweredSequence((Token(quote), Through(Token(quote), (), "", least, most)))
         limits = {key: one for key, one in schema.items() if key in _TEXT_LIMITS}
         if limits:
             return Schema({"type": "string", **limits})

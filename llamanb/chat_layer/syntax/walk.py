@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from llamanb.chat_layer.syntax.elements import (
+    AnyOrder,
     Atomic,
     Choice,
     Drift,
@@ -23,7 +24,7 @@ from llamanb.chat_layer.syntax.elements import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["markers_in", "tags_in"]
+__all__ = ["inner_markers", "markers_in", "tags_in"]
 
 _MARKER = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
 
@@ -48,9 +49,23 @@ def markers_in(element: Element) -> Iterator[str]:
         yield from markers_in(child)
 
 
+def inner_markers(element: Element) -> Iterator[str]:
+    """Give the markers in ``element`` after which more may follow."""
+    match element:
+        case Sequence(items):
+            for item in items[:-1]:
+                yield from markers_in(item)
+            yield from inner_markers(items[-1])
+        case Repeat(child, _, most) if most != 1:
+            yield from markers_in(child)
+        case _:
+            for child in _children(element):
+                yield from inner_markers(child)
+
+
 def _children(element: Element) -> tuple[Element, ...]:
     match element:
-        case Sequence(items) | Choice(items):
+        case Sequence(items) | Choice(items) | AnyOrder(items):
             return items
         case Tag(_, child) | Rule(_, child) | Atomic(child) | Drift(child) | Repeat(child):
             return (child,)

@@ -7,6 +7,7 @@ from itertools import count
 from typing import TYPE_CHECKING, assert_never
 
 from llamanb.chat_layer.syntax.lowered import (
+    LoweredAnyOrder,
     LoweredChoice,
     LoweredRepeat,
     LoweredRule,
@@ -68,9 +69,18 @@ class GrammarWriter(ABC):
             )
         return self._known[id(rule)]
 
+    def _any_order(self, lowered: LoweredAnyOrder) -> Lowered:
+        """Give the orders that the format can say; by default the given one."""
+        return LoweredSequence(lowered.items)
+
     def _compound(
         self,
-        lowered: LoweredSequence | LoweredChoice | LoweredRepeat | LoweredRule | Recall,
+        lowered: LoweredSequence
+        | LoweredChoice
+        | LoweredAnyOrder
+        | LoweredRepeat
+        | LoweredRule
+        | Recall,
         *,
         nested: bool,
     ) -> str:
@@ -81,6 +91,8 @@ class GrammarWriter(ABC):
             case LoweredChoice(items):
                 parts = " | ".join(self._expression(item, nested=False) for item in items)
                 return f"({parts})" if nested else parts
+            case LoweredAnyOrder():
+                return self._expression(self._any_order(lowered), nested=nested)
             case LoweredRepeat(child, least, most):
                 return f"({self._expression(child, nested=False)}){_times(least, most)}"
             case Recall(name):

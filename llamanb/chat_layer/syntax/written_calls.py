@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamanb.chat_layer.syntax.description import ToolShape
 from llamanb.chat_layer.syntax.elements import (
+    AnyOrder,
     Atomic,
     Choice,
     Drift,
@@ -113,7 +114,7 @@ class _Writer:
         return layout.opening + layout.comma.join(members) + layout.closing
 
     def _meant(self, tag: Tag) -> str:
-        is_markup = isinstance(tag.child, Sequence) and tag.kind == "tool_arguments"
+        is_markup = isinstance(tag.child, AnyOrder) and tag.kind == "tool_arguments"
         if is_markup or tag.kind in {"tool_call", "reasoning", "content"}:
             return self.write(tag.child)
         return self._tagged(tag).join(self._marks)
@@ -146,7 +147,7 @@ class _Writer:
 def _parts(element: Element) -> tuple[Element, ...]:
     """Give what is written of a compound: of a choice its first item that models should write."""
     match element:
-        case Sequence(items):
+        case Sequence(items) | AnyOrder(items):
             return items
         case Choice(items):
             return tuple(item for item in items if not isinstance(item, Drift))[:1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import sys
 from typing import Any
 
 import pytest
@@ -185,7 +185,7 @@ OBJECT = '{"name": "get", "arguments": {}}'
             "<tool_call>\n<function=get_weather>\n<parameter=place>\n{'lat': None, 'ok': True}\n"
             "</parameter>\n<parameter=note>\nnull\n</parameter>\n<parameter=x>\nNone\n</parameter>\n"
             "</function>\n</tool_call>",
-            [("get_weather", '{"place": {"lat": null, "ok": true}, "note": null, "x": "None"}')],
+            [("get_weather", '{"place": {"lat": null, "ok": true}, "note": null, "x": null}')],
             id="python-words",
         ),
         pytest.param(
@@ -338,32 +338,36 @@ def long_text(name: str, kind: str, size: int) -> str:
     return write_example(one, randomness(0)).text.replace("@@", filler)
 
 
-def seconds_to_read(name: str, text: str) -> float:
-    parser = SyntaxParser(described(name))
-    begin = time.process_time()
-    for piece in pieces_of(text, 4):
-        parser.feed(piece)
-    parser.finish()
-    return time.process_time() - begin
+def steps_to_read(name: str, text: str) -> int:
+    """Count the calls, of Python's functions and built-in ones, that reading ``text`` takes."""
+    parser, pieces, count = SyntaxParser(described(name)), pieces_of(text, 4), 0
+
+    def note(_frame: object, kind: str, _argument: object) -> None:
+        nonlocal count
+        count += kind in {"call", "c_call"}
+
+    sys.setprofile(note)
+    try:
+        for piece in pieces:
+            parser.feed(piece)
+        parser.finish()
+    finally:
+        sys.setprofile(None)
+    return count
 
 
 @pytest.mark.parametrize("kind", ["content", "spaces", "call"])
 @pytest.mark.parametrize("name", BY_NAME)
-def test_time_grows_with_the_text_only(name: str, kind: str) -> None:
-    shorts, longs = [], []
-    for _ in range(12):  # other programs slow single rounds down
-        shorts.append(seconds_to_read(name, long_text(name, kind, 32_000)))
-        longs.append(seconds_to_read(name, long_text(name, kind, 64_000)))
-        if min(longs) <= 2.5 * min(shorts):
-            return
-    pytest.fail(f"32k characters cost {min(shorts):.3f} s, 64k {min(longs):.3f} s")
+def test_steps_grow_with_the_text_only(name: str, kind: str) -> None:
+    short = steps_to_read(name, long_text(name, kind, 8_000))
+    assert steps_to_read(name, long_text(name, kind, 16_000)) <= 2.1 * short
 
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_openers_that_open_nothing_cost_little(name: str) -> None:
     opener = (*described(name).triggers, "x")[0]
-    text = (opener * 32_000)[:32_000]
-    assert seconds_to_read(name, text) < 2.0
+    text = (opener * 8_000)[:8_000]
+    assert steps_to_read(name, text) < 300 * len(text)
     assert parse_syntax(text, described(name)).content
 
 

@@ -195,15 +195,14 @@ def test_what_templates_write_is_in_the_grammar(
 def _as_written(family: str, calls: list[Call]) -> list[Call]:
     """Give what can be known of ``calls``.
 
-    MiniMax-M3 leaves null out, and Python's None is a word where any text fits.
+    MiniMax-M3 leaves null out.
     """
-    null = "None" if family in PYTHON_WORDS else None
     is_left_out = family == "minimax-m3"
     return [
         (
             name,
             {
-                key: null if value is None else value
+                key: value
                 for key, value in arguments.items()
                 if value is not None or not is_left_out
             },

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from llamanb.chat_layer.syntax.elements import Token, optional, sequence
+from llamanb.chat_layer.syntax.elements import Choice, Token, optional, sequence
 from llamanb.chat_layer.syntax.families.family import NEW_LINE, NOTHING, Family
 from llamanb.chat_layer.syntax.families.tagged_calls import CallTags, tagged_calls
 
 __all__ = ["GLM", "GLM_DENSE", "HUNYUAN", "LING"]
 
 _MAYBE_NEW_LINE = optional(NEW_LINE)
+_EITHER = Choice((NEW_LINE, NOTHING))
 _SPREAD = CallTags(
     before=Token("<tool_call>"),
     named=NEW_LINE,
@@ -32,8 +33,15 @@ LING = Family(
     name="ling-3",
     marks=(("<role>ASSISTANT</role>", "<tool_call>", "<arg_key>"),),
     call=tagged_calls(
-        replace(_SPREAD, end=Token("</arg_value>"), after=sequence(NEW_LINE, Token("</tool_call>")))
+        replace(
+            _SPREAD,
+            named=_EITHER,
+            value=sequence(Token("</arg_key>"), _EITHER, Token("<arg_value>")),
+            end=sequence(Token("</arg_value>"), _EITHER),
+            after=sequence(_EITHER, Token("</tool_call>")),
+        )
     ),
+    answer_ends=("<|role_end|>",),
     triggers=("<tool_call>",),
 )
 GLM = Family(

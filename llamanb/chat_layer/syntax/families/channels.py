@@ -25,6 +25,8 @@ from llamanb.chat_layer.syntax.families.family import NOTHING, Family
 from llamanb.chat_layer.syntax.families.tagged import muse_call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llamanb.chat_layer.syntax.description import ToolShape, Wish
 
 __all__ = ["FUNCTIONARY_3_2", "MUSE", "SOLAR"]
@@ -39,13 +41,14 @@ class Messages:
     again : between two messages.
     thinking, answer : what opens a message of this kind.
     ends : tokens of which any ends a message.
-    may_end : whether the end is written by the one that ends the turn, too.
+    bare : a call without a header, where a message should begin.
     """
 
     again: Element
     thinking: Element
     answer: Element
     ends: tuple[str, ...]
+    bare: Callable[[tuple[ToolShape, ...]], Element] | None = None
 
     def thought(self) -> Element:
         """Give a message of reasoning; it is never the last."""
@@ -75,11 +78,16 @@ class Messages:
         )
         answers = (*((chosen,) if chosen else ()), *(() if wish.must_call else (final,)))
         kinds = Choice((*((known,) if known else ()), *thoughts, spoken, final))
+        bare = (self.bare(wish.known),) if self.bare and wish.chosen else ()
         return Description(
             output=sequence(
                 *(optional(sequence(one, self.again)) for one in before), Choice(answers)
             ),
-            blocks=(Block(sequence(self.again, kinds)), Block(kinds)),
+            blocks=(
+                Block(sequence(self.again, kinds)),
+                Block(kinds),
+                *(Block(one, anywhere=False) for one in bare),
+            ),
             triggers=family.triggers if chosen else (),
             calls=chosen,
         )
@@ -121,6 +129,7 @@ SOLAR = Family(
     ),
     separator=NOTHING,
     thinking=("<|think|>", "<|end|>"),
+    answer_openings=("<|content|>", "<|end|><|begin|>assistant<|content|>"),
     triggers=("<|tool_calls|>",),
     compose=_SOLAR.compose,
 )
@@ -132,7 +141,7 @@ def _muse_calls(tools: tuple[ToolShape, ...]) -> Element:
         sequence(Literal(" to="), Literal(tool.name), Token("<|message|>"), muse_call((tool,)))
         for tool in tools
     )
-    return Choice((*messages, Drift(muse_call(tools))))
+    return Choice(tuple(messages))
 
 
 _MUSE = Messages(
@@ -140,6 +149,7 @@ _MUSE = Messages(
     thinking=sequence(Literal(" to=self"), Token("<|message|>")),
     answer=sequence(Literal(" to=user"), Token("<|message|>")),
     ends=("<|eom|>", "<|eot|>"),
+    bare=muse_call,
 )
 MUSE = Family(
     name="muse-glimmer",
@@ -148,6 +158,7 @@ MUSE = Family(
     section=(NOTHING, optional(Choice((Token("<|eot|>"), Token("<|eom|>"))))),
     separator=sequence(Token("<|eom|>"), _MUSE.again),
     thinking=("to=self<|message|>", "<|eom|>"),
+    answer_openings=(" to=user<|message|>", "<|eom|><|start|>assistant to=user<|message|>"),
     triggers=(" to=",),
     trigger_patterns=(
         r"^( to=(?:{names})<\|message\|>)",
@@ -205,4 +216,5 @@ FUNCTIONARY_3_2 = Family(
     thinking=("", ""),
     compose=_compose_functionary,
     begun=(_MARK,),
+    answer_openings=("all\n", "all\n"),
 )

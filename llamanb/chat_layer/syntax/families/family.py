@@ -33,10 +33,14 @@ class Family:
     trigger_patterns : RE2 patterns for the same, instead of the texts; ``{names}`` in
         one stands for the names of the tools that may be called.
     answer_starts, answer_ends : markers around an answer that are no part of it.
+    unmarked : further calls that the parser takes where an answer begins.
+    strays : markers that models write where they mean nothing; the parser passes them.
     is_parallel : whether one answer may hold several calls.
     anywhere : whether calls may follow other text.
     compose : for a family whose whole output has a structure of its own.
     begun : beginnings of an output that the prompt may have written already.
+    answer_openings : what stands before an answer that the prompt begins, at the
+        beginning and after reasoning; for a family whose answers are marked.
     variant : gives the family as one template has it, if templates differ.
     """
 
@@ -51,10 +55,13 @@ class Family:
     trigger_patterns: tuple[str, ...] = ()
     answer_starts: tuple[str, ...] = ()
     answer_ends: tuple[str, ...] = ()
+    unmarked: Callable[[tuple[ToolShape, ...]], tuple[Element, ...]] = lambda _: ()
+    strays: tuple[Element, ...] = ()
     is_parallel: bool = True
     anywhere: bool = True
     compose: Callable[[Family, Wish], Description] | None = None
     begun: tuple[str, ...] = ()
+    answer_openings: tuple[str, str] = ("", "")
     variant: Callable[[str], Family] | None = None
 
     def matches(self, source: str) -> bool:

@@ -62,7 +62,7 @@ HERMES = Family(
     not_marks=("<arg_key>", "<function=", "<tool_calls>", "<invoke", "<|tool_call"),
     call=marked(
         sequence(Token("<tool_call>"), Literal("\n")),
-        sequence(Literal("\n"), Token("</tool_call>")),
+        sequence(Choice((NEW_LINE, NOTHING)), Token("</tool_call>")),
     ),
     separator=Choice((NEW_LINE, NOTHING)),
     triggers=("<tool_call>",),
@@ -110,7 +110,9 @@ NEMOTRON_NANO = Family(
     name="nemotron-nano-2",
     marks=(("<TOOLCALL>", "</TOOLCALL>"),),
     call=objects(),
-    section=in_list(Token("<TOOLCALL>"), Token("</TOOLCALL>")),
+    section=in_list(
+        Token("<TOOLCALL>"), sequence(Token("</TOOLCALL>"), Choice((NOTHING, NEW_LINE)))
+    ),
     separator=COMMA,
     triggers=("<TOOLCALL>",),
 )
@@ -156,17 +158,33 @@ MINIMAX_M1 = Family(
 )
 
 _PRETTY = Layout(opening="{\n        ", comma=",\n        ", closing="\n    }")
+_FENCED = (Literal("\n```json\n[\n    "), Literal("\n```json\n["))
 _UNFENCED = sequence(FENCE, drift(Literal("[")), Ahead(("{",)))
+
+
+def _command_r_plus_call(tools: tuple[ToolShape, ...]) -> Element:
+    """Give an object over several lines, as the template has it, or in one."""
+    layouts = (_PRETTY, Layout())
+    forms = (ObjectForm(name="tool_name", arguments="parameters", layout=one) for one in layouts)
+    return Choice(tuple(objects(form)(tools) for form in forms))
+
+
 COMMAND_R_PLUS = Family(
     name="command-r-plus",
     marks=(("Action:", '"tool_name"', "directly-answer"),),
-    call=objects(ObjectForm(name="tool_name", arguments="parameters", layout=_PRETTY)),
+    call=_command_r_plus_call,
     section=(
-        sequence(Literal("Action:"), Choice((Literal("\n```json\n[\n    "), Drift(_UNFENCED)))),
-        sequence(drift(Literal(",")), Literal("\n]```")),
+        sequence(Literal("Action:"), Choice((*_FENCED, Drift(_UNFENCED)))),
+        sequence(
+            drift(Literal(",")),
+            Choice((Literal("\n]"), Literal("]"))),
+            Choice((Literal("```"), Literal("\n```"))),
+        ),
     ),
-    separator=Choice((Literal(",\n    "), Drift(NOTHING))),
+    separator=Choice((Literal(",\n    "), COMMA)),
     thinking=_NO_THINKING,
+    answer_starts=("<|CHATBOT_TOKEN|>",),
+    answer_ends=("<|END_OF_TURN_TOKEN|>",),
     triggers=("Action:\n```json\n[",),
 )
 COMMAND_R = Family(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from llamanb.chat_layer.syntax.description import ToolShape
 
-__all__ = ["COMMA", "FENCE", "FENCE_END", "ObjectForm", "in_list", "marked", "objects"]
+__all__ = ["COMMA", "FENCE", "FENCE_END", "ObjectForm", "bare_calls", "in_list", "marked", "objects"]
 
 # Models at times write calls below each other, without a comma.
 COMMA = Choice((Literal(", "), Drift(NOTHING)))
@@ -96,9 +96,21 @@ def marked(
         several = sequence(Literal("["), one, Repeat(sequence(COMMA, one)), Literal("]"))
         more = Repeat(sequence(drift(Literal(",")), one), 1, None)
         inner = Choice((one, Drift(several)))
-        return sequence(start, FENCE, inner, drift(more), FENCE_END, end)
+        brace = drift(Literal("}"))  # one too many
+        return sequence(start, drift(start), FENCE, inner, drift(more), brace, FENCE_END, end)
 
     return call
+
+
+def bare_calls(tools: tuple[ToolShape, ...]) -> Element:
+    """Give calls of known tools without any marker, as models write them at times.
+
+    Only the parser takes them, and only where an answer begins.
+    """
+    one = objects(ObjectForm(is_bare=True))(tools)
+    several = Repeat(sequence(drift(Literal(","), Literal(";")), one))
+    opening, closing = drift(Literal("[")), drift(Literal("]"))
+    return Drift(sequence(FENCE, opening, one, several, closing, FENCE_END))
 
 
 def in_list(

@@ -47,7 +47,8 @@ _INDEX = optional(sequence(Literal(' index="'), Repeat(_DIGIT, 1, 3), Literal('"
 def _calls(family: Family, tools: tuple[ToolShape, ...], *, is_parallel: bool = True) -> Element:
     call = Rule("call", family.call(tools))
     more = (Repeat(call),) if is_parallel else ()
-    return sequence(_opened("tools"), call, *more, _closed("tools"))
+    before, after = family.section
+    return sequence(before, call, *more, after)
 
 
 def _thoughts(*, is_open: bool) -> Element:
@@ -98,8 +99,14 @@ KIMI_K3 = Family(
             after=_closed("call"),
         )
     ),
+    section=(_opened("tools"), _closed("tools")),
+    separator=NOTHING,
     thinking=("<|open|>think<|sep|>", "<|close|>think<|sep|>"),
     triggers=("<|open|>tools<|sep|>",),
     compose=_compose,
     begun=("<|open|>response<|sep|>",),
+    answer_openings=(
+        "<|close|>think<|sep|><|open|>response<|sep|>",
+        "<|close|>think<|sep|><|open|>response<|sep|>",
+    ),
 )

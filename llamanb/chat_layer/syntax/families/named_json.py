@@ -94,7 +94,8 @@ _DEEPSEEK_SECTION = (
 
 
 def _fenced(name: Element, arguments: Element) -> Element:
-    fence = (Literal("\n```json\n"), arguments, Literal("\n```"))
+    end = Choice((Literal("\n```"), Literal("```")))
+    fence = (Literal("\n```json\n"), arguments, end)
     return sequence(Literal("function"), _SEP, name, *fence)
 
 

@@ -99,5 +99,10 @@ GEMMA_4 = Family(
     section=(NOTHING, drift(Token("<|tool_response>"))),
     separator=NOTHING,
     thinking=("<|channel>thought", "<channel|>"),
+    strays=(
+        sequence(Token("<|channel>"), Literal("thought"), Token("<channel|>")),
+        sequence(Token("<|channel>"), Ahead(("<|channel>",))),
+        Token("<channel|>"),
+    ),
     triggers=("<|tool_call>",),
 )

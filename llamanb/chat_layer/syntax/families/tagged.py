@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llamanb.chat_layer.syntax.elements import Literal, Token, optional, sequence
+from llamanb.chat_layer.syntax.elements import Choice, Literal, Token, optional, sequence
 from llamanb.chat_layer.syntax.families.family import NOTHING, Family
 from llamanb.chat_layer.syntax.families.tagged_calls import CallTags, tagged_calls
 
@@ -16,7 +16,13 @@ QWEN_CODER = Family(
     not_marks=("<seed:tool_call>",),
     call=tagged_calls(
         CallTags(
-            before=sequence(Token("<tool_call>"), Literal("\n<function=")),
+            # These models at times leave the first marker out, never the last.
+            before=Choice(
+                (
+                    sequence(Token("<tool_call>"), Literal("\n<function=")),
+                    Literal("<function="),
+                )
+            ),
             named=Literal(">\n"),
             argument=Literal("<parameter="),
             value=Literal(">\n"),
@@ -26,7 +32,8 @@ QWEN_CODER = Family(
     ),
     section=(NOTHING, _MAYBE_NEW_LINE),
     separator=_MAYBE_NEW_LINE,
-    triggers=("<tool_call>",),
+    triggers=("<tool_call>", "<function="),
+    trigger_patterns=("<tool_call>", "<function=(?:{names})>"),
 )
 SEED = Family(
     name="seed-oss",

@@ -15,6 +15,7 @@ from llamanb.chat_layer.syntax.arguments import (
 )
 from llamanb.chat_layer.syntax.elements import (
     Ahead,
+    AnyOrder,
     Choice,
     Drift,
     Element,
@@ -28,6 +29,7 @@ from llamanb.chat_layer.syntax.elements import (
     sequence,
 )
 from llamanb.chat_layer.syntax.families.family import NOTHING
+from llamanb.chat_layer.syntax.schemas import lengths_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +86,7 @@ def tagged_calls(
             Tag("tool_name", name),
             *((Ahead(tags.name_ends),) if tags.name_ends else ()),
             tags.named,
-            Tag("tool_arguments", Sequence(written), spare=spare),
+            Tag("tool_arguments", AnyOrder(written), spare=spare),
         )
 
     def call(tools: tuple[ToolShape, ...]) -> Element:
@@ -164,9 +166,12 @@ def _value(
     end: Element,
     avoided: tuple[str, ...] = (),
 ) -> Element:
+    texts = [kind for kind in kinds if kind.name == "string"]
+    limits = lengths_of(texts[0].schemas[0]) if len(kinds) == len(texts) == 1 else ()
     delimiters = (text_of(end, to_token=True), *avoided)
-    kind, child = _meaning(kinds, argument, Until(delimiters))
-    return sequence(Tag(kind, child, _value_ends(tags, end)), end)
+    kind, child = _meaning(kinds, argument, Until(delimiters, *limits))
+    types = tuple(one.name for one in kinds)
+    return sequence(Tag(kind, child, _value_ends(tags, end), types=types), end)
 
 
 def _meaning(
