@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import aclosing, closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from llamanb import errors
 from llamanb.conversation.talk_round import NORMAL_ENDS, Round
@@ -13,10 +13,10 @@ from llamanb.conversation.talk_summary import summed
 from llamanb.conversation.tools import ToolOutcome
 from llamanb.conversation.tools.answering import ToolAnswers
 from llamanb.conversation.tools.threads import STOPPED
+from llamanb.models.event_stream import EventStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-    from types import TracebackType
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     from llamanb.chat_layer import ChatEvent, ChatMessage, ChatPrompt, Finished, ToolCall
     from llamanb.conversation.reply import ReplyStream
@@ -52,7 +52,7 @@ class TurnPlan:
     on_finish: Callable[[TalkStream], None] | None = None
 
 
-class TalkStream:
+class TalkStream(EventStream):
     """A turn on its way. Stages: made → iterated once, by ``for`` or ``async for`` → over.
 
     Gives the :data:`ChatEvent` values of all its rounds, a ``ToolResult`` for each
@@ -67,13 +67,14 @@ class TalkStream:
         ``extra["round_limit_reached"]`` is there if the last had to do without tools.
     """
 
+    READ_AGAIN = "a turn can be iterated once; read its .messages instead"
+
     def __init__(self, plan: TurnPlan) -> None:
+        super().__init__()
         self.finished: Finished | None = None
         self._plan = plan
         self._stop = threading.Event()
         self._answers = ToolAnswers(plan.tool_use.tools, plan.tool_use.approve, self._stop)
-        self._lock = threading.RLock()
-        self._is_taken = False
         self._error: errors.LlamanbError | None = None
         self._taken_ids = set(plan.known_ids)
         reply = plan.begin([], plan.tool_use.tool_choice)
@@ -147,33 +148,6 @@ class TalkStream:
         """Cancel the turn if it goes on, and settle its messages."""
         self.cancel()
         self._settle()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[ChatEvent]:
-        """Give the events, waiting for each."""
-        self._take()
-        return self._read()
-
-    def __aiter__(self) -> AsyncIterator[ChatEvent]:
-        """Give the events without blocking the event loop."""
-        self._take()
-        return self._read_async()
-
-    def _take(self) -> None:
-        with self._lock:
-            if self._is_taken:
-                raise RuntimeError("a turn can be iterated once; read its .messages instead")
-            self._is_taken = True
 
     def _read(self) -> Generator[ChatEvent]:
         try:

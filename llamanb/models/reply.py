@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import aclosing, closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llamanb.chat_layer import (
     ChatEvent,
@@ -18,6 +17,7 @@ from llamanb.chat_layer import (
 )
 from llamanb.engine.values import EngineRequest, FinalRecord
 from llamanb.errors import LlamanbError
+from llamanb.models.event_stream import EventStream
 from llamanb.models.options import DEFAULT_SAMPLING
 from llamanb.models.tokens import PromptVocabulary, preserved_ids, prompt_tokens, special_tokens
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
         Mapping,
         Sequence,
     )
-    from types import TracebackType
 
     from llamanb.engine import Generation
     from llamanb.engine.values import ModelInfo, Piece, TokenLogprob
@@ -60,7 +59,7 @@ class ReplyModel(Protocol):
         """Start a request."""
 
 
-class ReplyStream:
+class ReplyStream(EventStream):
     """A reply on its way. Stages: made → iterated once, by ``for`` or ``async for`` → over.
 
     Gives :data:`ChatEvent` values and ends with exactly one ``Finished``, also
@@ -74,6 +73,8 @@ class ReplyStream:
     logprobs : of the tokens read so far, if they were asked for.
     """
 
+    READ_AGAIN = "a reply can be iterated once; read its .message instead"
+
     def __init__(
         self,
         prompt: ChatPrompt,
@@ -81,13 +82,12 @@ class ReplyStream:
         *,
         on_finish: Callable[[ReplyStream], None] | None = None,
     ) -> None:
+        super().__init__()
         self.prompt = prompt
         self.generation = generation
         self.finished: Finished | None = None
         self._parser = StreamParser(prompt)
         self._on_finish = on_finish
-        self._lock = threading.RLock()
-        self._is_taken = False
         self._parts = MessageParts()
         self._reasoning_tokens = 0
         self.logprobs: list[TokenLogprob] = []
@@ -105,33 +105,6 @@ class ReplyStream:
         """Cancel the reply if it goes on, and settle its message."""
         self.generation.cancel()
         self._settle()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[ChatEvent]:
-        """Give the events, waiting for each."""
-        self._take()
-        return self._read()
-
-    def __aiter__(self) -> AsyncIterator[ChatEvent]:
-        """Give the events without blocking the event loop."""
-        self._take()
-        return self._read_async()
-
-    def _take(self) -> None:
-        with self._lock:
-            if self._is_taken:
-                raise RuntimeError("a reply can be iterated once; read its .message instead")
-            self._is_taken = True
 
     def _read(self) -> Iterator[ChatEvent]:
         try:

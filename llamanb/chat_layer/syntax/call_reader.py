@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llamanb.chat_layer.syntax.attempts import Attempts
     from llamanb.chat_layer.syntax.reader import Sink, Waiting
 
-__all__ = ["ObjectReader", "ObjectShape", "TaggedArguments", "object_shape"]
+__all__ = ["CapturedCall", "ObjectReader", "ObjectShape", "TaggedArguments", "object_shape"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,3 +245,12 @@ class TaggedArguments:
     def close(self) -> None:
         """End the object."""
         self._write("}" if self._n_written else "{}")
+
+
+@dataclass(slots=True)
+class CapturedCall:
+    """Where the texts of tags go while a call is read."""
+
+    call: OpenCall
+    arguments: TaggedArguments
+    argument_name: str = ""

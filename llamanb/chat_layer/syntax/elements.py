@@ -188,7 +188,10 @@ class Tag:
 
     A name or an id may be made of several elements, of which one may be a tag, too.
 
-    The last two are for the parser, which is more lenient than the grammar: an
+    ``word`` is a name that the text does not say: the tool's, or that of the only
+    argument, which then is the child of ``tool_arguments``.
+
+    ``ends`` and ``spare`` are for the parser, which is more lenient than the grammar: an
     argument's text goes to the first of ``ends``, and ``tool_arguments`` may hold
     any number of ``spare``, too.
     """
@@ -198,6 +201,7 @@ class Tag:
     ends: tuple[str, ...] = ()
     spare: Element | None = None
     types: tuple[str, ...] = ()
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)

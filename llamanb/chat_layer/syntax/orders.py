@@ -27,7 +27,8 @@ def all_orders(items: tuple[Lowered, ...]) -> Lowered:
     needed = tuple(_rule(one) for one in items if not isinstance(one, LoweredRepeat))
     if len(items) <= MAX_FREE:
         return _left(needed, optional, ())
-    gap = (LoweredRepeat(LoweredChoice(optional), 0, len(optional)),) if optional else ()
+    more = LoweredRepeat(LoweredRule("optional", LoweredChoice(optional)), 0, len(optional))
+    gap = (more,) if optional else ()
     if len(needed) <= MAX_FREE:
         return LoweredSequence((*gap, _left(needed, (), gap)))
     return LoweredSequence((*gap, *(part for one in needed for part in (one, *gap))))

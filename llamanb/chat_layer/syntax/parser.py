@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import secrets
 import string
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, assert_never
 
 from llamanb.chat_layer.events import ChatEvent, ReasoningDelta, TextDelta
 from llamanb.chat_layer.syntax.attempts import Attempts
-from llamanb.chat_layer.syntax.call_reader import ObjectReader, TaggedArguments, object_shape
+from llamanb.chat_layer.syntax.call_reader import (
+    CapturedCall,
+    ObjectReader,
+    TaggedArguments,
+    object_shape,
+)
 from llamanb.chat_layer.syntax.calls import OpenCall
 from llamanb.chat_layer.syntax.deltas import joined
 from llamanb.chat_layer.syntax.description import openers
@@ -44,6 +48,7 @@ from llamanb.chat_layer.syntax.reader import Marks, marks_of
 from llamanb.chat_layer.syntax.spoken import Spoken
 from llamanb.chat_layer.syntax.trees import closing_tag, tree_json
 from llamanb.chat_layer.syntax.value_reader import ValueReader
+from llamanb.chat_layer.syntax.walk import delimiters_of, parameters_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,15 +64,6 @@ ID_CHARS = 9  # what Mistral's templates ask for; every other template takes any
 
 def _new_id() -> str:
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(ID_CHARS))
-
-
-@dataclass(slots=True)
-class _Captured:
-    """Where the texts of tags go while a call is read."""
-
-    call: OpenCall
-    arguments: TaggedArguments
-    argument_name: str = ""
 
 
 class SyntaxParser:
@@ -90,7 +86,7 @@ class SyntaxParser:
         self._reader = self._attempts.reader
         self._content = Spoken(self._say_text)
         self._reasoning = Spoken(self._say_reasoning)
-        self._captured: _Captured | None = None
+        self._captured: CapturedCall | None = None
         self._n_calls = 0
         self._may_muse = description.thinks_of_calls
         self._is_reasoning = description.opened is not None
@@ -267,7 +263,7 @@ class SyntaxParser:
         self._attempts.commit()
         spoken.at_marker()
         self._is_reasoning = spoken is self._reasoning
-        yield from self._passage(spoken, _delimiters(tag))
+        yield from self._passage(spoken, delimiters_of(tag))
         self._is_reasoning = False
         spoken.at_marker()
         return True
@@ -281,7 +277,7 @@ class SyntaxParser:
 
     def _call(self, child: Element) -> Waiting[bool]:
         call = OpenCall(self._n_calls, self._attempts.say)
-        self._captured = _Captured(call, TaggedArguments(call.write))
+        self._captured = CapturedCall(call, TaggedArguments(call.write))
         success = yield from self._match(child)
         self._captured = None
         if not success and not call.is_started:
@@ -307,7 +303,12 @@ class SyntaxParser:
             is_whole = yield from self._written_arguments(tag.child, call.write)
             call.is_cut = not is_whole and self._reader.is_at_end
             return True
-        choice = Choice((*_parameters(tag.child), *((tag.spare,) if tag.spare else ())))
+        if isinstance(tag.child, Tag):
+            self._captured.argument_name = tag.word
+            yield from self._argument(tag.child)
+            self._captured.arguments.close()
+            return True
+        choice = Choice((*parameters_in(tag.child), *((tag.spare,) if tag.spare else ())))
         while not call.is_cut and (yield from self._attempt(choice)):
             pass
         call.is_cut = call.is_cut or self._reader.is_at_end
@@ -333,8 +334,8 @@ class SyntaxParser:
         if isinstance(tag.child, Tree):
             is_whole = yield from self._tree(tag.child, arguments)
         else:
-            mark = yield from self._reader.until(marks_of(_delimiters(tag)), arguments.add)
-            is_whole = bool(mark)
+            mark = yield from self._reader.until(marks_of(delimiters_of(tag)), arguments.add)
+            is_whole = bool(mark) or not delimiters_of(tag)
         if is_whole:
             arguments.end()
         else:
@@ -357,14 +358,14 @@ class SyntaxParser:
 
     def _word(self, tag: Tag) -> Waiting[bool]:
         """Read a name or an id: a fixed text, text to a delimiter, or several elements."""
-        parts: list[str] = []
+        parts: list[str] = [tag.word]
         if isinstance(tag.child, Literal):
             shared = yield from self._reader.exact(tag.child.text)
             if shared < len(tag.child.text):
                 return False
             parts.append(self._reader.take(shared))
         elif isinstance(tag.child, Until):
-            marks = marks_of(_delimiters(tag))
+            marks = marks_of(delimiters_of(tag))
             if not (yield from self._reader.until(marks, parts.append)):
                 return False
         else:
@@ -395,15 +396,3 @@ class SyntaxParser:
             yield from self._reader.until(marks_of(ends), self._content.say)
             return True
         return (yield from self._reader.json_value(self._content.say))
-
-
-def _delimiters(tag: Tag) -> tuple[str, ...]:
-    if tag.ends:
-        return tag.ends
-    return tag.child.delimiters if isinstance(tag.child, Until) else ()
-
-
-def _parameters(element: Element) -> tuple[Element, ...]:
-    """Give the parameters in ``element``, each by itself: models change their order."""
-    items = element.items if isinstance(element, Sequence | AnyOrder) else (element,)
-    return tuple(item.child if isinstance(item, Repeat) else item for item in items)

@@ -18,13 +18,14 @@ from llamanb.chat_layer.syntax.elements import (
     Sequence,
     Tag,
     Token,
+    Until,
     Value,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["inner_markers", "markers_in", "tags_in"]
+__all__ = ["delimiters_of", "inner_markers", "markers_in", "parameters_in", "tags_in"]
 
 _MARKER = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
 
@@ -61,6 +62,19 @@ def inner_markers(element: Element) -> Iterator[str]:
         case _:
             for child in _children(element):
                 yield from inner_markers(child)
+
+
+def delimiters_of(tag: Tag) -> tuple[str, ...]:
+    """Give the texts of which the first ends the text of ``tag``."""
+    if tag.ends:
+        return tag.ends
+    return tag.child.delimiters if isinstance(tag.child, Until) else ()
+
+
+def parameters_in(element: Element) -> tuple[Element, ...]:
+    """Give the parameters in ``element``, each by itself: models change their order."""
+    items = element.items if isinstance(element, Sequence | AnyOrder) else (element,)
+    return tuple(item.child if isinstance(item, Repeat) else item for item in items)
 
 
 def _children(element: Element) -> tuple[Element, ...]:

@@ -137,7 +137,7 @@ def test_the_lark_grammar_is_readable() -> None:
         'start: (<think> TEXT </think> ("\\n"){0,2})? (text_call | TEXT)',
         (
             'text_call: TEXT <tool_call> "\\n{\\"name\\": \\"now\\", \\"arguments\\": " %json '
-            '{"type": "object", "properties": {}, "additionalProperties": false} "}\\n" </tool_call>'
+            '{"type": "object", "properties": {}, "additionalProperties": false} "}" ("\\n" | "") </tool_call>'
         ),
         "TEXT: /(?s:.*)/",
     ]

@@ -137,7 +137,7 @@ OBJECT = '{"name": "get", "arguments": {}}'
         ),
         pytest.param(
             "hermes",
-            f"<think>So <tool_call>\n{OBJECT}\n</tool_call></think>Hi",
+            f"<think>So <tool_call>\n{OBJECT}\n</tool_call></think>",
             GET,
             id="inside-thinking",
         ),

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from llamanb.chat_layer.syntax.elements import Choice, Token, optional, sequence
+from llamanb.chat_layer.syntax.families.calls import drift
 from llamanb.chat_layer.syntax.families.family import NEW_LINE, NOTHING, Family
 from llamanb.chat_layer.syntax.families.tagged_calls import CallTags, tagged_calls
 
@@ -14,7 +15,7 @@ __all__ = ["GLM", "GLM_DENSE", "HUNYUAN", "LING"]
 _MAYBE_NEW_LINE = optional(NEW_LINE)
 _EITHER = Choice((NEW_LINE, NOTHING))
 _SPREAD = CallTags(
-    before=Token("<tool_call>"),
+    before=sequence(Token("<tool_call>"), drift(NEW_LINE)),
     named=NEW_LINE,
     after=Token("</tool_call>"),
     name_ends=("<arg_key>", "</tool_call>"),
@@ -37,7 +38,7 @@ LING = Family(
             _SPREAD,
             named=_EITHER,
             value=sequence(Token("</arg_key>"), _EITHER, Token("<arg_value>")),
-            end=sequence(Token("</arg_value>"), _EITHER),
+            end=sequence(Token("</arg_value>"), Choice((NOTHING, NEW_LINE))),
             after=sequence(_EITHER, Token("</tool_call>")),
         )
     ),

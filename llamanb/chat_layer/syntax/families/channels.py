@@ -23,6 +23,7 @@ from llamanb.chat_layer.syntax.elements import (
 from llamanb.chat_layer.syntax.families.calls import any_tool
 from llamanb.chat_layer.syntax.families.family import NOTHING, Family
 from llamanb.chat_layer.syntax.families.tagged import muse_call
+from llamanb.chat_layer.syntax.families.unmarked import code_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,6 +170,7 @@ MUSE = Family(
 
 
 _MARK = ">>>"
+_PYTHON = sequence(Literal(_MARK), Literal("python"), Literal("\n"))
 
 
 def _recipient(name: Element, *inner: Element) -> Element:
@@ -203,7 +205,12 @@ def _compose_functionary(family: Family, wish: Wish) -> Description:
         said = sequence(_functionary_text(openings), optional(calls))
     return Description(
         output=calls if wish.must_call else Choice((calls, said)),
-        blocks=(spoken, Block(family.call(wish.known)), lone),
+        blocks=(
+            spoken,
+            Block(family.call(wish.known)),
+            *(Block(one) for one in code_calls(_PYTHON, wish.known)),
+            lone,
+        ),
         calls=calls,
     )
 

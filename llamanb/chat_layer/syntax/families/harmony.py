@@ -20,7 +20,8 @@ from llamanb.chat_layer.syntax.elements import (
     optional,
     sequence,
 )
-from llamanb.chat_layer.syntax.families.family import Family
+from llamanb.chat_layer.syntax.families.calls import drift
+from llamanb.chat_layer.syntax.families.family import NOTHING, Family
 from llamanb.chat_layer.syntax.schemas import closed
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _ENDS = ("<|end|>", "<|return|>", "<|start|>")
 _AGAIN = sequence(Token("<|start|>"), Literal("assistant"))
 # Calls belong in commentary; models write them in analysis, too.
 _SIDE = Choice((Literal("commentary"), Literal("analysis")))
+_PREFIX = Choice((Literal("functions."), Drift(NOTHING)))
 # Whom models write to without being asked; such messages are shown.
 _OTHERS = ("assistant", "python", "container.exec", "browser.search", "browser.open")
 
@@ -46,22 +48,27 @@ def _kind(*kinds: str) -> Element:
 
 def _headers(recipient: Element, kind: Element) -> tuple[Element, ...]:
     """Give the two headers of a message to someone: named in the channel, and in the role."""
-    to = Literal(" to=")
-    in_channel = sequence(_CHANNEL, _SIDE, to, recipient, kind, _MESSAGE)
+    to, twice = Literal(" to="), drift(sequence(_CHANNEL, _SIDE))
+    in_channel = sequence(_CHANNEL, _SIDE, to, recipient, twice, kind, _MESSAGE)
     in_role = sequence(to, recipient, _CHANNEL, _SIDE, kind, _MESSAGE)
     return in_channel, in_role
 
 
 def _harmony_call(tools: tuple[ToolShape, ...]) -> Element:
     known = tuple(
-        one for tool in tools for one in _calls(Literal(tool.name), Schema(closed(tool.parameters)))
+        one
+        for tool in tools
+        for one in _calls(_PREFIX, Literal(tool.name), Schema(closed(tool.parameters)))
     )
-    unknown = _calls(Until(("<|", " ", "\n")), Json(), Ahead(("{",)))
+    prefix, name = Literal("functions."), Until(("<|", " ", "\n"))
+    unknown = _calls(prefix, name, Json(), Ahead(("{",)))
     return Choice((*known, *(Drift(one) for one in unknown)))
 
 
-def _calls(name: Element, arguments: Element, *before: Element) -> tuple[Element, ...]:
-    recipient = sequence(Literal("functions."), Tag("tool_name", name))
+def _calls(
+    prefix: Element, name: Element, arguments: Element, *before: Element
+) -> tuple[Element, ...]:
+    recipient = sequence(prefix, Tag("tool_name", name))
     return tuple(
         sequence(
             Tag("tool_call", sequence(header, *before, Tag("tool_arguments", arguments))), _CALL
@@ -80,7 +87,8 @@ def _strays() -> tuple[Element, ...]:
     lone = sequence(_CHANNEL, Literal("commentary to=assistant"), Ahead((_CHANNEL.text,)))
     recipient = Choice(tuple(map(Literal, _OTHERS)))
     headers = _headers(recipient, _kind("code", "json"))
-    return (lone, *(sequence(one, Tag("content", Until(_ENDS)), _END) for one in headers))
+    text = Tag("content", Until((*_ENDS, _CALL.text)))
+    return (lone, *(sequence(one, text, Choice((_END, _CALL))) for one in headers))
 
 
 def _compose(family: Family, wish: Wish) -> Description:

@@ -24,10 +24,13 @@ from llamanb.chat_layer.syntax.families.json_objects import (
     FENCE,
     FENCE_END,
     ObjectForm,
+    bare_calls,
     in_list,
     marked,
     objects,
 )
+from llamanb.chat_layer.syntax.families.python_like import python_calls, python_list
+from llamanb.chat_layer.syntax.families.unmarked import code_calls, function_tags, xml_marked
 
 if TYPE_CHECKING:
     from llamanb.chat_layer.syntax.description import ToolShape
@@ -66,9 +69,20 @@ HERMES = Family(
     ),
     separator=Choice((NEW_LINE, NOTHING)),
     triggers=("<tool_call>",),
+    unmarked=lambda tools: (*xml_marked(tools), *function_tags(tools)),
 )
 
 _LLAMA_FORM = ObjectForm(arguments="parameters", has_type=True, is_bare=True)
+
+
+def _llama_unmarked(tools: tuple[ToolShape, ...]) -> tuple[Element, ...]:
+    tag = Token("<|python_tag|>")
+    json_call = Drift(sequence(tag, bare_calls(tools)))
+    built_in = Drift(sequence(tag, Choice(python_calls(tools, Literal(".call")))))
+    lists = (python_list(tools), built_in, json_call)
+    return (*function_tags(tools), *lists, *code_calls(tag, tools))
+
+
 LLAMA = Family(
     name="llama-3",
     marks=(('"parameters": dictionary of argument name and its value', "<|start_header_id|>"),),
@@ -82,6 +96,7 @@ LLAMA = Family(
     is_parallel=False,
     anywhere=False,
     thinking=_NO_THINKING,
+    unmarked=_llama_unmarked,
 )
 
 _ID = Schema({"type": "string", "minLength": 9, "maxLength": 9})

@@ -27,7 +27,16 @@ if TYPE_CHECKING:
 
     from llamanb.chat_layer.syntax.description import ToolShape
 
-__all__ = ["COMMA", "FENCE", "FENCE_END", "ObjectForm", "bare_calls", "in_list", "marked", "objects"]
+__all__ = [
+    "COMMA",
+    "FENCE",
+    "FENCE_END",
+    "ObjectForm",
+    "bare_calls",
+    "in_list",
+    "marked",
+    "objects",
+]
 
 # Models at times write calls below each other, without a comma.
 COMMA = Choice((Literal(", "), Drift(NOTHING)))

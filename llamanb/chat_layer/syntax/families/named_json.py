@@ -17,6 +17,8 @@ from llamanb.chat_layer.syntax.elements import (
 )
 from llamanb.chat_layer.syntax.families.calls import DIGITS, CallForm, any_tool
 from llamanb.chat_layer.syntax.families.family import NEW_LINE, NOTHING, Family
+from llamanb.chat_layer.syntax.families.json_objects import bare_calls
+from llamanb.chat_layer.syntax.families.unmarked import code_calls
 
 if TYPE_CHECKING:
     from llamanb.chat_layer.syntax.description import ToolShape
@@ -39,8 +41,15 @@ def _mistral_form(name: Element, arguments: Element) -> Element:
     return sequence(name, marker, arguments)
 
 
+def _mistral_drifted(name: Element, arguments: Element) -> Element:
+    return sequence(name, Ahead(("{",)), arguments)
+
+
 def _mistral_call(tools: tuple[ToolShape, ...]) -> Element:
-    return any_tool(tools, _between(Token("[TOOL_CALLS]"), _mistral_form, NOTHING))
+    """Give a call; the earlier models' list of objects is understood, too."""
+    start = Token("[TOOL_CALLS]")
+    forms = (_between(start, form, NOTHING) for form in (_mistral_form, _mistral_drifted))
+    return Choice((any_tool(tools, *forms), Drift(sequence(start, bare_calls(tools)))))
 
 
 MISTRAL_NAMED = Family(
@@ -147,4 +156,5 @@ FUNCTIONARY_3_1 = Family(
     separator=NOTHING,
     thinking=("", ""),
     triggers=("<function=",),
+    unmarked=lambda tools: code_calls(Token("<|python_tag|>"), tools),
 )

@@ -11,6 +11,7 @@ from llamanb.chat_layer.syntax.elements import (
     Drift,
     Element,
     Literal,
+    Repeat,
     Tag,
     Token,
     Value,
@@ -25,7 +26,7 @@ from llamanb.chat_layer.syntax.schemas import closed
 if TYPE_CHECKING:
     from llamanb.chat_layer.syntax.description import ToolShape
 
-__all__ = ["GEMMA_4", "GEMMA_NOTATION", "LFM2", "PYTHON_CALL"]
+__all__ = ["GEMMA_4", "GEMMA_NOTATION", "LFM2", "PYTHON_CALL", "python_calls", "python_list"]
 
 _PYTHON = Notation(
     name="python",
@@ -54,16 +55,28 @@ GEMMA_NOTATION = Notation(
 )
 
 
-def _call(tools: tuple[ToolShape, ...], notation: Notation) -> Element:
+def _written(
+    name: Element, schema: dict[str, object], notation: Notation, between: Element = NOTHING
+) -> Element:
     """Give a name and, at once, the arguments in their brackets."""
+    arguments = Tag("tool_arguments", Value(closed(schema), notation))
+    return Tag("tool_call", sequence(Tag("tool_name", name), between, Ahead(("(", "{")), arguments))
 
-    def write(name: Element, schema: dict[str, object]) -> Element:
-        arguments = Tag("tool_arguments", Value(closed(schema), notation))
-        return Tag("tool_call", sequence(name, Ahead(("(", "{")), arguments))
 
-    known = (write(Tag("tool_name", Literal(tool.name)), tool.parameters) for tool in tools)
-    unknown = Drift(write(Tag("tool_name", ANY_NAME), {}))
-    return Choice((*known, unknown))
+def _known_calls(tools: tuple[ToolShape, ...], notation: Notation) -> tuple[Element, ...]:
+    return tuple(_written(Literal(tool.name), tool.parameters, notation) for tool in tools)
+
+
+def python_calls(tools: tuple[ToolShape, ...], between: Element) -> tuple[Element, ...]:
+    """Give calls of known tools as Python writes them, with ``between`` after the name."""
+    return tuple(
+        _written(Literal(tool.name), tool.parameters, PYTHON_CALL, between) for tool in tools
+    )
+
+
+def _call(tools: tuple[ToolShape, ...], notation: Notation) -> Element:
+    unknown = Drift(_written(ANY_NAME, {}, notation))
+    return Choice((*_known_calls(tools, notation), unknown))
 
 
 def _lfm2_call(tools: tuple[ToolShape, ...]) -> Element:
@@ -80,6 +93,13 @@ def _gemma_call(tools: tuple[ToolShape, ...]) -> Element:
     )
 
 
+def python_list(tools: tuple[ToolShape, ...]) -> Element:
+    """Give a list of calls of known tools."""
+    one = Choice(_known_calls(tools, PYTHON_CALL))
+    more = Repeat(sequence(COMMA, one))
+    return Drift(sequence(Literal("["), one, more, Literal("]")))
+
+
 LFM2 = Family(
     name="lfm2",
     marks=(
@@ -91,6 +111,7 @@ LFM2 = Family(
     section=in_list(Token("<|tool_call_start|>"), Token("<|tool_call_end|>")),
     separator=COMMA,
     triggers=("<|tool_call_start|>",),
+    unmarked=lambda tools: (python_list(tools),),
 )
 GEMMA_4 = Family(
     name="gemma-4",

@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
-from llamanb.chat_layer.syntax.elements import Choice, Literal, Token, optional, sequence
+from typing import TYPE_CHECKING
+
+from llamanb.chat_layer.syntax.elements import (
+    Ahead,
+    Choice,
+    Drift,
+    Element,
+    Literal,
+    Token,
+    optional,
+    sequence,
+)
+from llamanb.chat_layer.syntax.families.calls import drift
 from llamanb.chat_layer.syntax.families.family import NOTHING, Family
+from llamanb.chat_layer.syntax.families.json_objects import marked
 from llamanb.chat_layer.syntax.families.tagged_calls import CallTags, tagged_calls
+from llamanb.chat_layer.syntax.families.unmarked import function_tags
+
+if TYPE_CHECKING:
+    from llamanb.chat_layer.syntax.description import ToolShape
 
 __all__ = ["MINICPM", "MINIMAX_M2", "QWEN_CODER", "SEED", "muse_call"]
 
 _MAYBE_NEW_LINE = optional(Literal("\n"))
 
+_qwen_tagged = tagged_calls(
+    CallTags(
+        # These models at times leave the first marker out, never the last.
+        before=Choice(
+            (
+                sequence(Token("<tool_call>"), Literal("\n<function=")),
+                Literal("<function="),
+            )
+        ),
+        named=sequence(Literal(">\n"), Ahead(("<parameter=", "</function>"))),
+        argument=Literal("<parameter="),
+        value=Literal(">\n"),
+        end=Literal("\n</parameter>\n"),
+        after=sequence(Literal("</function>\n"), Token("</tool_call>")),
+    )
+)
+_qwen_json = marked(Token("<tool_call>"), Token("</tool_call>"))
+
+
+def _qwen_call(tools: tuple[ToolShape, ...]) -> Element:
+    """Give a call with tags; at times these models write JSON into the same markers."""
+    start, end = drift(Token("<tool_call>")), drift(Token("</tool_call>"))
+    in_tags = sequence(start, *function_tags(tools), end)
+    return Choice((_qwen_tagged(tools), Drift(_qwen_json(tools)), Drift(in_tags)))
+
+
 QWEN_CODER = Family(
     name="qwen-coder",
     marks=(("<function=", "<parameter=", "<tool_call>", "</parameter>"),),
     not_marks=("<seed:tool_call>",),
-    call=tagged_calls(
-        CallTags(
-            # These models at times leave the first marker out, never the last.
-            before=Choice(
-                (
-                    sequence(Token("<tool_call>"), Literal("\n<function=")),
-                    Literal("<function="),
-                )
-            ),
-            named=Literal(">\n"),
-            argument=Literal("<parameter="),
-            value=Literal(">\n"),
-            end=Literal("\n</parameter>\n"),
-            after=sequence(Literal("</function>\n"), Token("</tool_call>")),
-        )
-    ),
+    call=_qwen_call,
     section=(NOTHING, _MAYBE_NEW_LINE),
     separator=_MAYBE_NEW_LINE,
     triggers=("<tool_call>", "<function="),
