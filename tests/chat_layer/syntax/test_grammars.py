@@ -53,7 +53,7 @@ WISH_NUMBERS = st.integers(0, len(WISHES) - 1)
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(wish=WISH_NUMBERS, seed=SEEDS)
 def test_both_grammars_accept_every_example(name: str, wish: int, seed: int) -> None:
     text = write_example(described(name, wish), randomness(seed)).text
@@ -62,7 +62,7 @@ def test_both_grammars_accept_every_example(name: str, wish: int, seed: int) -> 
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=15)
 @given(seed=SEEDS)
 def test_llguidance_reads_the_gbnf_too(name: str, seed: int) -> None:
     description = described(name, 2)

@@ -41,7 +41,7 @@ def no_id() -> str:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=30)
 @given(wish=st.integers(0, len(WISHES) - 1), seed=SEEDS)
 def test_every_example_is_parsed_back(name: str, wish: int, seed: int) -> None:
     description = described(name, wish)
@@ -50,7 +50,7 @@ def test_every_example_is_parsed_back(name: str, wish: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=20)
 @given(seed=SEEDS, size=st.integers(1, 9), damaged=st.booleans())
 def test_text_cut_anywhere_gives_the_same(
     name: str, seed: int, size: int, *, damaged: bool
@@ -63,7 +63,7 @@ def test_text_cut_anywhere_gives_the_same(
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(seed=SEEDS, damaged=st.booleans())
 def test_every_prefix_is_the_beginning_of_the_whole(name: str, seed: int, *, damaged: bool) -> None:
     rng, description = randomness(seed), described(name)
@@ -82,7 +82,7 @@ def test_every_prefix_is_the_beginning_of_the_whole(name: str, seed: int, *, dam
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=60)
 @given(seed=SEEDS)
 def test_damaged_outputs_lose_no_text(name: str, seed: int) -> None:
     rng = randomness(seed)
@@ -414,7 +414,7 @@ ANYTHING: Any = st.lists(
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(text=ANYTHING)
 def test_any_text_is_read_the_same_by_character(name: str, text: str) -> None:
     whole = summary(events_of(described(name), [text]))
