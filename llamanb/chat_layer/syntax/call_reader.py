@@ -204,7 +204,6 @@ class TaggedArguments:
     def __init__(self, write: Sink) -> None:
         self._write = write
         self._n_written = 0
-        self._is_text = False
         self._raw: list[str] = []
         self._kind = "argument_any"
         self._types: tuple[str, ...] = ()

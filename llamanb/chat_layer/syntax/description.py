@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llamanb.chat_layer.syntax.elements import (
-    Atomic,
     Choice,
     Drift,
     Element,
@@ -131,7 +130,7 @@ def openers(element: Element) -> frozenset[str]:
             return frozenset({text.strip()})
         case Object():
             return frozenset({"{"})
-        case Tag(_, child) | Rule(_, child) | Atomic(child) | Drift(child):
+        case Tag(_, child) | Rule(_, child) | Drift(child):
             return openers(child)
         case Repeat(child, least):
             return openers(child) | ({""} if least == 0 else set())

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Ahead",
     "AnyOrder",
-    "Atomic",
     "Choice",
     "Drift",
     "Element",
@@ -205,13 +204,6 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
-class Atomic:
-    """``child``, of which the parser says nothing before it has matched as a whole."""
-
-    child: Element
-
-
-@dataclass(frozen=True, slots=True)
 class Member:
     """One member of an ``Object``."""
 
@@ -261,7 +253,6 @@ Element = (
     | Drift
     | Rule
     | Tag
-    | Atomic
     | Object
 )
 

@@ -15,7 +15,6 @@ from llamanb.chat_layer.syntax.calls import argument_json
 from llamanb.chat_layer.syntax.elements import (
     Ahead,
     AnyOrder,
-    Atomic,
     Choice,
     Drift,
     Element,
@@ -94,7 +93,7 @@ class _Writer:
         match element:
             case Literal(text) | Token(text):
                 return text
-            case Rule(_, child) | Atomic(child):
+            case Rule(_, child):
                 return self.write(child)
             case Tag():
                 return self._tagged(element)

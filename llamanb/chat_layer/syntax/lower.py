@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, assert_never
 from llamanb.chat_layer.syntax.elements import (
     Ahead,
     AnyOrder,
-    Atomic,
     Choice,
     Drift,
     Element,
@@ -64,7 +63,7 @@ def lower(element: Element) -> Lowered:
             return _constant(element) if isinstance(element, Schema) else element
         case Value() | Tree() | Matching():
             return _lower_written(element)
-        case Tag(_, child) | Atomic(child):
+        case Tag(_, child):
             return lower(child)
         case Object() | Sequence():
             return _lower_items(_items_of(element))

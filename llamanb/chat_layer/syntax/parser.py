@@ -25,7 +25,6 @@ from llamanb.chat_layer.syntax.description import openers
 from llamanb.chat_layer.syntax.elements import (
     Ahead,
     AnyOrder,
-    Atomic,
     Choice,
     Drift,
     Element,
@@ -201,7 +200,7 @@ class SyntaxParser:
                 reading = self._choice(items)
             case Repeat():
                 reading = self._repeat(element)
-            case Rule(_, child) | Atomic(child) | Drift(child):
+            case Rule(_, child) | Drift(child):
                 reading = self._match(child)
             case Ahead(texts):
                 reading = self._attempts.ahead(texts)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from llamanb.chat_layer.syntax.elements import (
     AnyOrder,
-    Atomic,
     Choice,
     Drift,
     Element,
@@ -81,7 +80,7 @@ def _children(element: Element) -> tuple[Element, ...]:
     match element:
         case Sequence(items) | Choice(items) | AnyOrder(items):
             return items
-        case Tag(_, child) | Rule(_, child) | Atomic(child) | Drift(child) | Repeat(child):
+        case Tag(_, child) | Rule(_, child) | Drift(child) | Repeat(child):
             return (child,)
         case Object(members):
             return tuple(member.value for member in members)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from llamanb.chat_layer.syntax.description import ToolShape
 from llamanb.chat_layer.syntax.elements import (
     AnyOrder,
-    Atomic,
     Choice,
     Drift,
     Element,
@@ -153,7 +152,7 @@ def _parts(element: Element) -> tuple[Element, ...]:
             return tuple(item for item in items if not isinstance(item, Drift))[:1]
         case Repeat(child, least):
             return (child,) * least
-        case Rule(_, child) | Atomic(child):
+        case Rule(_, child):
             return (child,)
     return ()
 
