@@ -10,27 +10,35 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llamanb import models
+    from llamanb import models, servers
     from llamanb.conversation import Session, reply
     from llamanb.conversation.tools import Tool, ToolDecision, ToolRequest, tool
     from llamanb.engine import system_info
+    from llamanb.integrations import clients
     from llamanb.models import Model, ModelManager, hub, load, ps, unload
+    from llamanb.servers import Server, serve, serve_anthropic, serve_openai
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Model",
     "ModelManager",
+    "Server",
     "Session",
     "Tool",
     "ToolDecision",
     "ToolRequest",
     "__version__",
+    "clients",
     "hub",
     "load",
     "models",
     "ps",
     "reply",
+    "serve",
+    "serve_anthropic",
+    "serve_openai",
+    "servers",
     "set_log_level",
     "system_info",
     "tool",
@@ -43,9 +51,15 @@ _HOMES = {
     "llamanb.engine": ("system_info",),
     "llamanb.models": ("Model", "ModelManager", "load", "ps", "unload"),
     "llamanb.notebook": ("load_ipython_extension", "unload_ipython_extension"),
+    "llamanb.servers": ("Server", "serve", "serve_anthropic", "serve_openai"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
-_ROOMS = {"hub": "llamanb.models.hub", "models": "llamanb.models"}
+_ROOMS = {
+    "clients": "llamanb.integrations.clients",
+    "hub": "llamanb.models.hub",
+    "models": "llamanb.models",
+    "servers": "llamanb.servers",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -96,6 +96,18 @@ def embedding_gguf() -> Path:
 
 
 @pytest.fixture(scope="session")
+def reranker_gguf() -> Path:
+    """Give a tiny reranker (bert with a classifier head)."""
+    return random_gguf.model_path("reranker")
+
+
+@pytest.fixture(scope="session")
+def causal_reranker_gguf() -> Path:
+    """Give a tiny reranker that reads a prompt (qwen3 with two classes)."""
+    return random_gguf.model_path("reranker-causal")
+
+
+@pytest.fixture(scope="session")
 def tiny_variants() -> Mapping[str, Path]:
     """Give every tiny random model by name (``tiny``, ``tiny-llama``, ``tiny-swa`` …)."""
     return {name: random_gguf.model_path(name) for name in random_gguf.TINY}

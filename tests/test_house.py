@@ -113,6 +113,8 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         "llamanb/demo/README.md",
         "llamanb/cli/notebooks/01_quickstart.ipynb",
         "llamanb/cli/notebooks/02_tool_calls_and_grammars.ipynb",
+        "llamanb/cli/notebooks/03_servers.ipynb",
+        "llamanb/notebook/static/server_panel.js",
         "llamanb/cli/jupyter_config/labconfig/page_config.json",
     ],
 )

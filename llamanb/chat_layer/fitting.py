@@ -11,6 +11,7 @@ from llamanb.chat_layer.repairs import (
     merge_late_system,
     merge_system,
     one_call_at_a_time,
+    results_beside_calls,
     tools_as_text,
 )
 from llamanb.chat_layer.tool_texts import WrittenCalls, add_tools, calls_in_content
@@ -93,6 +94,7 @@ def _losses(able: Capabilities, messages: Messages) -> Iterator[tuple[bool, Chan
     is_alone = all(message["role"] == "system" for message in messages)
     has_place = able.system_role and (able.system_alone or not is_alone)
     yield able.tool_results, tools_as_text, "tool calls and results became plain text"
+    yield able.late_results, results_beside_calls, "results were put right behind their calls"
     yield has_place, merge_system, "the system message was merged into the user's"
     yield able.late_system, merge_late_system, "later system messages became user messages"
 

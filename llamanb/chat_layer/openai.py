@@ -20,7 +20,7 @@ from llamanb.chat_layer.events import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["CompletionWriter"]
+__all__ = ["CompletionWriter", "finish_reason_of", "timings_of", "usage_of"]
 
 # OpenAI has no word for an answer that was given up: it is as incomplete as a cut one.
 _FINISH_REASONS = {"cancelled": "length", "error": "length"}
@@ -70,6 +70,7 @@ class CompletionWriter:
         self._reasoning: list[str] = []
         self._calls: list[_Call] = []
         self._logprobs: list[dict[str, Any]] = []
+        self._n_written = 0  # of the logprobs, in chunks
         self._finished: Finished | None = None
 
     # ---- streaming ---------------------------------------------------------------------
@@ -88,14 +89,14 @@ class CompletionWriter:
 
         ``logprobs`` are OpenAI's dictionaries of the tokens behind this event.
         """
-        self._logprobs += logprobs
         delta = self._delta(event)
+        chunks = [] if delta is None else self.begin()
+        self._logprobs += logprobs
         if delta is None:
             return []
-        chunks = self.begin()
         if isinstance(event, Finished):
-            return [*chunks, *self._last_chunks(event, logprobs)]
-        return [*chunks, self._chunk(delta, logprobs=logprobs)]
+            return [*chunks, *self._last_chunks(event)]
+        return [*chunks, self._chunk(delta)]
 
     def _delta(self, event: ChatEvent) -> dict[str, Any] | None:
         """Note what an event adds and give it as a delta; None if it adds nothing."""
@@ -117,25 +118,19 @@ class CompletionWriter:
                 self._finished, delta = event, {}
         return delta
 
-    def _last_chunks(
-        self, finished: Finished, logprobs: Sequence[dict[str, Any]]
-    ) -> list[dict[str, Any]]:
-        last = self._chunk({}, finish_reason=_finish_reason(finished), logprobs=logprobs)
+    def _last_chunks(self, finished: Finished) -> list[dict[str, Any]]:
+        last = self._chunk({}, finish_reason=finish_reason_of(finished))
         if finished.timings:
-            last["timings"] = _timings(finished)
+            last["timings"] = timings_of(finished)
         if not self._include_usage:
             return [last]
-        return [last, self._headed("chat.completion.chunk", choices=[], usage=_usage(finished))]
+        return [last, self._headed("chat.completion.chunk", choices=[], usage=usage_of(finished))]
 
-    def _chunk(
-        self,
-        delta: dict[str, Any],
-        *,
-        finish_reason: str | None = None,
-        logprobs: Sequence[dict[str, Any]] = (),
-    ) -> dict[str, Any]:
+    def _chunk(self, delta: dict[str, Any], *, finish_reason: str | None = None) -> dict[str, Any]:
+        logprobs = self._logprobs[self._n_written :]
+        self._n_written += len(logprobs)
         choice = {"index": self._index, "delta": delta, "finish_reason": finish_reason}
-        choice["logprobs"] = {"content": list(logprobs)} if logprobs else None
+        choice["logprobs"] = {"content": logprobs} if logprobs else None
         usage = {"usage": None} if self._include_usage else {}
         return self._headed("chat.completion.chunk", choices=[choice], **usage)
 
@@ -147,12 +142,12 @@ class CompletionWriter:
         choice = {
             "index": self._index,
             "message": self._message(),
-            "finish_reason": _finish_reason(finished),
+            "finish_reason": finish_reason_of(finished),
             "logprobs": {"content": list(self._logprobs)} if self._logprobs else None,
         }
-        whole = self._headed("chat.completion", choices=[choice], usage=_usage(finished))
+        whole = self._headed("chat.completion", choices=[choice], usage=usage_of(finished))
         if finished.timings:
-            whole["timings"] = _timings(finished)
+            whole["timings"] = timings_of(finished)
         return whole
 
     def _message(self) -> dict[str, Any]:
@@ -181,11 +176,13 @@ class _Call:
         return {"id": self.id, "type": "function", "function": function}
 
 
-def _finish_reason(finished: Finished) -> str:
+def finish_reason_of(finished: Finished) -> str:
+    """Give OpenAI's word for how an answer ended."""
     return _FINISH_REASONS.get(finished.reason, finished.reason)
 
 
-def _usage(finished: Finished) -> dict[str, Any]:
+def usage_of(finished: Finished) -> dict[str, Any]:
+    """Give the token counts in OpenAI's words."""
     counts = finished.usage
     prompt, completion = counts.get("prompt_tokens", 0), counts.get("completion_tokens", 0)
     usage: dict[str, Any] = {
@@ -200,7 +197,7 @@ def _usage(finished: Finished) -> dict[str, Any]:
     return usage
 
 
-def _timings(finished: Finished) -> dict[str, float]:
+def timings_of(finished: Finished) -> dict[str, float]:
     """Give speed in llama-server's words; milliseconds, tokens per second."""
     counts, seconds = finished.usage, finished.timings
     cached = counts.get("cached_tokens", 0)

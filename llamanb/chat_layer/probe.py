@@ -28,6 +28,7 @@ TOOL = {
         },
     },
 }
+NO_ARGUMENTS: tuple[Any, ...] = ({}, "{}")
 Messages = list[dict[str, Any]]
 
 
@@ -41,6 +42,7 @@ class Capabilities:
     system_role, late_system : whether it shows a system message first, and later.
     system_alone : whether it shows one that nothing follows.
     tool_results : whether it shows what a tool gave back.
+    late_results : whether it does so after other words than the call.
     object_arguments : whether a call's arguments may be an object.
     tools : whether it shows tool definitions.
     tool_calls, parallel_calls : whether it shows a turn's call, and a second one.
@@ -52,6 +54,7 @@ class Capabilities:
     late_system: bool = True
     system_alone: bool = True
     tool_results: bool = True
+    late_results: bool = True
     object_arguments: bool = True
     tools: bool = True
     tool_calls: bool = True
@@ -81,7 +84,8 @@ def probe(source: str) -> Capabilities:
         system_role=_shows(source, _typed_if([system, USER], typed=not string_content)),
         late_system=_shows(source, _typed_if([*answered, system, USER], typed=not string_content)),
         system_alone=_shows(source, _typed_if([system], typed=not string_content)),
-        tool_results=_shows_call(source, {}, "", NEEDLE) or _shows_call(source, "{}", "", NEEDLE),
+        tool_results=_shows_result(source),
+        late_results=_shows_result(source, USER),
         object_arguments=_shows_call(source, {"qZkeyZq": NEEDLE}, "", "qZresultZq"),
         tools=_shows_tools(source),
         tool_calls=_shows_calls(source, 1),
@@ -105,13 +109,23 @@ def _shows_typed(source: str) -> bool:
     return NEEDLE in output and f"'{NEEDLE}'" not in output and f'"{NEEDLE}"' not in output
 
 
-def _shows_call(source: str, arguments: Any, content: str, result: str) -> bool:
-    """Say whether the needle shows, which is in one of the parts of a tool call."""
+def _shows_result(source: str, *before: dict[str, Any]) -> bool:
+    return any(_shows_call(source, none, "", NEEDLE, *before) for none in NO_ARGUMENTS)
+
+
+def _shows_call(
+    source: str, arguments: Any, content: str, result: str, *before: dict[str, Any]
+) -> bool:
+    """Say whether the needle shows, which is in one of the parts of a tool call.
+
+    ``before`` are messages between the call and its result.
+    """
     function = {"name": "qZtoolZq", "arguments": arguments}
     call = {"id": "qZ0000001", "type": "function", "function": function}
     messages: Messages = [
         USER,
         {"role": "assistant", "content": content, "tool_calls": [call]},
+        *before,
         {"role": "tool", "tool_call_id": "qZ0000001", "name": "qZtoolZq", "content": result},
     ]
     return NEEDLE in try_render(source, messages, tools=[TOOL])

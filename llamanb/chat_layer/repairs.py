@@ -21,6 +21,7 @@ __all__ = [
     "merge_late_system",
     "merge_system",
     "one_call_at_a_time",
+    "results_beside_calls",
     "tools_as_text",
 ]
 
@@ -101,6 +102,21 @@ def _without_moved(messages: Messages, moved: list[int]) -> Messages:
         for m in messages
         if m["role"] != "tool" or id(m) in moved or m.get("tool_call_id") not in ids
     ]
+
+
+def results_beside_calls(messages: Messages) -> Messages:
+    """Put results right behind their turn with calls, before what was said in between."""
+    changed: Messages = []
+    place: int | None = None
+    for message in messages:
+        if message["role"] == "assistant":
+            place = len(changed) + 1
+        if message["role"] != "tool" or place is None:
+            changed.append(message)
+        else:
+            changed.insert(place, message)
+            place += 1
+    return changed
 
 
 def answer_results(messages: Messages) -> Messages:

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from llamanb import __version__
-from llamanb.cli import doctor, lab, models
+from llamanb.cli import agents, doctor, lab, models, serve
 from llamanb.errors import LlamanbError
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         wrong command line exits with 2 (argparse).
     """
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    own, forwarded = agents.split_words(sys.argv[1:] if argv is None else argv)
+    arguments = parser.parse_args(own)
+    arguments.forwarded = forwarded
     if arguments.run is None:
         parser.print_help()
         return 0
@@ -58,6 +60,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"llamanb {__version__}")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for module in (lab, models, doctor):
+    for module in (lab, serve, agents, models, doctor):
         module.add_command(commands)
     return parser

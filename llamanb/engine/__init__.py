@@ -9,6 +9,7 @@ from llamanb.engine.embedding import EmbeddingEngine, open_embedding_engine
 from llamanb.engine.engine import Engine, TextEngine, open_engine
 from llamanb.engine.generation import Generation
 from llamanb.engine.native import check_process
+from llamanb.engine.reranking import RerankEngine, open_rerank_engine
 from llamanb.engine.system import system_info
 from llamanb.engine.threads import usable_cores
 from llamanb.engine.values import (
@@ -36,6 +37,7 @@ __all__ = [
     "LoadedModel",
     "ModelInfo",
     "Piece",
+    "RerankEngine",
     "TextEngine",
     "Timings",
     "TokenLogprob",
@@ -45,6 +47,7 @@ __all__ = [
     "load_weights",
     "open_embedding_engine",
     "open_engine",
+    "open_rerank_engine",
     "system_info",
     "usable_cores",
 ]

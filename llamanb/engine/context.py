@@ -76,6 +76,11 @@ class NativeContext:
         """Whether it remembers sequences; one that only embeds does not."""
         return bool(self._memory)
 
+    @property
+    def can_split(self) -> bool:
+        """Whether one text may be computed in several micro-batches, the first one first."""
+        return self.has_memory and bool(self._native.api.llama_get_causal_attn(self._pointer))
+
     # ---- decoding -----------------------------------------------------------------
 
     def decode(self) -> int:

@@ -174,6 +174,10 @@ class Engine:
             waiting=self._scheduler.n_waiting,
             used=self._scheduler.used,
             tokens_per_s=self._scheduler.pace.tokens_per_s,
+            answering=self._scheduler.answering,
+            n_decodes=self._scheduler.n_decodes,
+            n_parts=self._scheduler.n_parts,
+            most_used=self._scheduler.most_used,
         )
 
     def close(self, timeout_s: float = 5.0) -> None:

@@ -19,7 +19,7 @@ from llamanb.engine.context import DECODE_ABORTED, DECODE_NO_ROOM, DECODE_OK, Na
 from llamanb.engine.delivery import Deliveries
 from llamanb.engine.pace import Pace
 from llamanb.engine.sampling import Sampler, token_logprob
-from llamanb.engine.sequences import Run, SequenceSlot, place
+from llamanb.engine.sequences import Run, SequenceSlot, is_worth_waiting, place
 from llamanb.engine.values import Piece, TokenLogprob
 from llamanb.errors import EngineError, NumericalError, QueueFullError
 
@@ -59,6 +59,7 @@ class Scheduler:
         self.pace = Pace(interruptible=context.can_be_interrupted)
         self.deliveries = Deliveries()
         self.decoding: tuple[Run, ...] = ()
+        self.n_decodes = self.n_parts = self.most_used = 0
 
     # ---- looked at from any thread ---------------------------------------------------
 
@@ -76,6 +77,11 @@ class Scheduler:
     def used(self) -> tuple[int, ...]:
         """Tokens resident in each sequence."""
         return tuple(len(slot.tokens) for slot in self._slots)
+
+    @property
+    def answering(self) -> tuple[bool, ...]:
+        """Which sequences a request holds."""
+        return tuple(slot.run is not None for slot in self._slots)
 
     def enqueue(self, run: Run) -> None:
         """Let a request wait for its turn, first come first served.
@@ -141,13 +147,12 @@ class Scheduler:
     # ---- admission ------------------------------------------------------------------------
 
     def _admit(self) -> None:
+        may_copy = not self._loaded.info.is_recurrent
+        n_ctx = 0 if self._unified else self._context.n_ctx
         while (run := self._first_waiting()) is not None:
-            placement = place(
-                run,
-                self._slots,
-                may_copy=not self._loaded.info.is_recurrent,
-                n_ctx=0 if self._unified else self._context.n_ctx,
-            )
+            if may_copy and is_worth_waiting(run, self._slots, n_ctx=n_ctx):
+                return
+            placement = place(run, self._slots, may_copy=may_copy, n_ctx=n_ctx)
             if placement is None or not self._fits(run):
                 return
             if placement.source is not None:
@@ -246,6 +251,9 @@ class Scheduler:
         n_streams = sum(chunk.n_tokens == 1 for chunk in chunks)
         n_prompt = sum(chunk.n_tokens for chunk in chunks) - n_streams
         self.pace.learn(n_prompt, n_streams, seconds)
+        self.n_decodes += 1
+        self.n_parts += len(chunks)
+        self.most_used = max(self.most_used, *(len(chunk.slot.tokens) for chunk in chunks))
 
     # ---- sampling ---------------------------------------------------------------------------
 

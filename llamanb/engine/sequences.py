@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from llamanb.engine.text import TextStitcher
     from llamanb.engine.triggers import TriggerWatch
 
-__all__ = ["Placement", "Run", "SequenceSlot", "common_prefix", "place"]
+__all__ = ["Placement", "Run", "SequenceSlot", "common_prefix", "is_worth_waiting", "place"]
 
 # Below this many tokens a prefill is cheaper than copying another sequence's memory;
 # between partitions a copy moves all of n_ctx, so a longer context asks for more.
 MIN_COPY_TOKENS = 64
 MIN_COPY_SHARE = 32
+WAIT_TOKENS = 256
+CHEAP_TOKENS = 256  # a prompt asked again may cost the answer it had
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,24 +111,50 @@ def common_prefix(left: Sequence[int], right: Sequence[int]) -> int:
 def place(
     run: Run, slots: Iterable[SequenceSlot], *, may_copy: bool, n_ctx: int = 0
 ) -> Placement | None:
-    """Choose the sequence with the longest prefix in common; None if all are busy.
+    """Choose the sequence for a run, and what of it is reused; None if all are busy.
 
-    A free one is preferred; what a busy one holds is copied when that saves much.
-    ``n_ctx`` is the size of a partition, 0 where memory is shared.
-    At least the last token is always left to compute, since its logits are needed.
+    A free one that holds mostly the run's own beginning is gone on with. What else is
+    kept for its own next turn: its beginning, or a busy one's, is copied over the least
+    recently used when that saves much. So a short request beside a long talk, with a
+    few words of the template in common, does not cost the talk its memory.
+    ``n_ctx`` is the size of a partition, 0 where memory is shared. At least the last
+    token is always left to compute, since its logits are needed.
     """
     slots = list(slots)
     free = [slot for slot in slots if slot.is_free]
     if not free:
         return None
     shared = {slot.id: common_prefix(slot.tokens, run.tokens[:-1]) for slot in slots}
-    best = max(free, key=lambda slot: (shared[slot.id], _likes(slot, run), -slot.last_used))
-    longest = max(slots, key=lambda slot: shared[slot.id])
-    gain = shared[longest.id] - shared[best.id]
-    if may_copy and not longest.is_free and gain >= max(MIN_COPY_TOKENS, n_ctx // MIN_COPY_SHARE):
-        oldest = min(free, key=lambda slot: slot.last_used)
-        return Placement(slot=oldest, n_reused=shared[longest.id], source=longest)
-    return Placement(slot=best, n_reused=shared[best.id])
+    donor = max(slots, key=lambda slot: (shared[slot.id], slot.is_free, _likes(slot, run)))
+    if donor.is_free and len(donor.tokens) <= 2 * shared[donor.id]:
+        return Placement(slot=donor, n_reused=shared[donor.id])
+    oldest = min(free, key=lambda slot: (bool(slot.tokens), slot.last_used))
+    gain = shared[donor.id] - shared[oldest.id]
+    if may_copy and gain >= _copy_pays(n_ctx):
+        return Placement(slot=oldest, n_reused=shared[donor.id], source=donor)
+    n_lost = len(donor.tokens) - shared[donor.id]
+    if donor.is_free and len(run.tokens) <= 2 * shared[donor.id] and n_lost <= CHEAP_TOKENS:
+        return Placement(slot=donor, n_reused=shared[donor.id])
+    return Placement(slot=oldest, n_reused=shared[oldest.id])
+
+
+def is_worth_waiting(run: Run, slots: Iterable[SequenceSlot], *, n_ctx: int = 0) -> bool:
+    """Whether another run is reading the same long beginning, which can be copied soon.
+
+    So several answers to one prompt, or helpers of one agent, read it once.
+    """
+    tokens, slots = run.tokens[:-1], list(slots)
+    now = max((common_prefix(slot.tokens, tokens) for slot in slots), default=0)
+    soon = max(
+        (common_prefix(slot.run.tokens, tokens) for slot in slots if slot.run and slot.n_left > 1),
+        default=0,
+    )
+    return soon - now >= max(WAIT_TOKENS, _copy_pays(n_ctx))
+
+
+def _copy_pays(n_ctx: int) -> int:
+    """Give the number of tokens from which a copy is cheaper than reading them again."""
+    return max(MIN_COPY_TOKENS, n_ctx // MIN_COPY_SHARE)
 
 
 def _likes(slot: SequenceSlot, run: Run) -> bool:

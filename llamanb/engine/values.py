@@ -166,7 +166,10 @@ class EngineStatus:
     """A snapshot of one engine, safe to read at any time.
 
     ``n_ctx`` is tokens per sequence; ``used`` the tokens resident in each
-    sequence; ``tokens_per_s`` a running average over the last seconds of work.
+    sequence; ``tokens_per_s`` a running average over the last seconds of work;
+    ``answering`` tells which sequences are in use. Since the context was made,
+    ``n_decodes`` steps over ``n_parts`` sequences altogether were computed, and a
+    sequence had ``most_used`` tokens at most.
     """
 
     state: Literal["ready", "busy", "dead", "closed"]
@@ -176,3 +179,7 @@ class EngineStatus:
     waiting: int
     used: tuple[int, ...]
     tokens_per_s: float
+    answering: tuple[bool, ...] = ()
+    n_decodes: int = 0
+    n_parts: int = 0
+    most_used: int = 0

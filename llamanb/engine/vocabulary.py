@@ -54,7 +54,9 @@ class Vocabulary:
     eog : the ids that end a generation.
     control : the ids of control tokens, which do not show in text.
     pieces : the bytes of every token, control tokens included.
+    sep : id of the separator of two texts, or None.
     add_bos : whether ``tokenize(add_special=True)`` puts ``bos`` first.
+    add_eos, add_sep : whether the model wants ``eos`` or ``sep`` after a text.
     """
 
     def __init__(self, native: NativeLibrary, model: Any) -> None:
@@ -68,7 +70,10 @@ class Vocabulary:
         self.bos = self._special("llama_vocab_bos")
         self.eos = self._special("llama_vocab_eos")
         self.eot = self._special("llama_vocab_eot")
+        self.sep = self._special("llama_vocab_sep")
         self.add_bos = bool(api.llama_vocab_get_add_bos(self._pointer))
+        self.add_eos = bool(api.llama_vocab_get_add_eos(self._pointer))
+        self.add_sep = bool(api.llama_vocab_get_add_sep(self._pointer))
         self.pieces = self._read_pieces()
         self._read_attributes()
 

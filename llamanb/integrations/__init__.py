@@ -1,1 +1,1 @@
-"""One door file per optional package (none in this release)."""
+"""One door file per outside program or optional package; ``clients`` joins the programs."""

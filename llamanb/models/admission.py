@@ -21,6 +21,7 @@ __all__ = ["Desk", "Limits", "MemorySource"]
 
 EMBEDDING_N_CTX = 8192
 EMBEDDING_N_CTX_OF_WRITERS = 2048
+READING_STEP = 512
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +93,8 @@ class Desk:
 
     def _settings(self, residence: Residence, kind: Kind) -> ContextSettings:
         plan, asked = residence.plan, residence.plan.request.context
-        if kind == "embedding":
-            return _embedding_settings(plan)
+        if kind != "text":
+            return _reading_settings(plan)
         allowed = self.allowed_bytes()
         if plan.header.tensor_bytes > allowed:
             allowed += self._freeable(residence)
@@ -154,17 +155,22 @@ def _context_key(plan: LoadPlan, settings: ContextSettings, kind: Kind) -> Hasha
     return (plan.weights_key, settings, kind)
 
 
-def _embedding_settings(plan: LoadPlan) -> ContextSettings:
-    """Size an embedding context: one text at a time, whole in one micro-batch."""
-    usual = EMBEDDING_N_CTX if plan.is_embedding else EMBEDDING_N_CTX_OF_WRITERS
-    asked = plan.request.context.n_ctx if plan.is_embedding else None
+def _reading_settings(plan: LoadPlan) -> ContextSettings:
+    """Size an embedding or rerank context.
+
+    Every text is whole in one micro-batch, unless its last token alone is looked at.
+    """
+    writes = plan.kind == "text"
+    usual = EMBEDDING_N_CTX_OF_WRITERS if writes else EMBEDDING_N_CTX
+    asked = None if writes else plan.request.context.n_ctx
     n_ctx = max(8, min(asked or usual, plan.header.n_ctx_train, EMBEDDING_N_CTX))
+    reads_in_steps = plan.header.is_causal and plan.pooling in ("last", "rank")
     return replace(
         plan.request.context,
         n_ctx=n_ctx,
         n_seq_max=1,
         n_batch=n_ctx,
-        n_ubatch=n_ctx,
+        n_ubatch=min(n_ctx, READING_STEP) if reads_in_steps else n_ctx,
         kv_unified=True,
         embedding=True,
     )

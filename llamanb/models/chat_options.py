@@ -184,7 +184,8 @@ def read_response_format(wanted: Any) -> dict[str, Any] | None:
     """
     if not isinstance(wanted, Mapping):
         return None if wanted is None else _schema_of_type(wanted)
-    read = _FORMATS.get(wanted.get("type", ""))
+    kind = wanted.get("type")
+    read = _FORMATS.get(kind) if isinstance(kind, str) else None
     if read is None:
         raise OptionError(
             f"response_format={dict(wanted)!r} is not possible: its type must be "
@@ -211,15 +212,26 @@ def _read_json_schema(wanted: Mapping[str, Any]) -> dict[str, Any]:
     schema = _schema_in(wanted)
     if schema is None:
         raise OptionError("response_format: 'json_schema' needs a dictionary with a 'schema'")
-    return schema
+    return _as_strict(schema) if _format_in(wanted).get("strict") is True else schema
+
+
+def _as_strict(schema: dict[str, Any]) -> dict[str, Any]:
+    from llamanb.chat_layer.syntax.schemas import strict
+
+    made: dict[str, Any] = strict(schema)
+    return made
 
 
 def _schema_in(wanted: Mapping[str, Any]) -> dict[str, Any] | None:
-    nested = wanted.get("json_schema", wanted)
-    schema = nested.get("schema") if isinstance(nested, Mapping) else None
+    schema = _format_in(wanted).get("schema")
     if not isinstance(schema, Mapping | None):
         raise OptionError(f"response_format: the schema {schema!r} is not a dictionary")
     return None if schema is None else dict(schema)
+
+
+def _format_in(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    nested = wanted.get("json_schema", wanted)
+    return nested if isinstance(nested, Mapping) else {}
 
 
 _FORMATS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any] | None]] = {

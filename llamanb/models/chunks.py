@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from llamanb.engine.values import TokenLogprob
     from llamanb.models.chat_options import ChatOptions
 
-__all__ = ["AsyncChunkStream", "ChatModel", "ChunkStream", "Completing", "start_completion"]
+__all__ = [
+    "AsyncChunkStream",
+    "ChatModel",
+    "ChunkStream",
+    "Completing",
+    "logprob_entry",
+    "start_completion",
+]
 
 
 class ChatModel(ReplyModel, Protocol):
@@ -63,7 +70,7 @@ class Completing:
             self.reply.generation.raise_for_error()
         new = self.reply.logprobs[self._n_logprobs :]
         self._n_logprobs += len(new)
-        return self._writer.chunk(event, [_entry(one, self._pieces) for one in new])
+        return self._writer.chunk(event, [logprob_entry(one, self._pieces) for one in new])
 
 
 class ChunkStream:
@@ -167,7 +174,7 @@ def start_completion(model: ChatModel, messages: list[Any], options: ChatOptions
     return Completing(model, reply(model, messages, **options.reply), options)
 
 
-def _entry(logprob: TokenLogprob, pieces: list[bytes]) -> dict[str, Any]:
+def logprob_entry(logprob: TokenLogprob, pieces: list[bytes]) -> dict[str, Any]:
     """Give one token's log-probability in OpenAI's shape."""
     likeliest = ((token, text, value) for token, text, value in logprob.top)
     return {

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from llamanb.errors import ContextLengthError, OptionError
+from llamanb.models.requests import token_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,14 +71,21 @@ def _shown(value: object) -> str:
 
 
 def embedding_tokens(
-    vocabulary: Vocabulary, texts: Sequence[str], n_ctx: int, *, prefix: str, truncate: bool
+    vocabulary: Vocabulary,
+    texts: Sequence[str | Sequence[int]],
+    n_ctx: int,
+    *,
+    prefix: str,
+    truncate: bool,
 ) -> list[list[int]]:
     """Tokenize texts, cut to ``n_ctx`` tokens if ``truncate``; the last token stays.
+
+    Token ids in the place of a text are taken as they are, without ``prefix``.
 
     Raises
     ------
     OptionError
-        If a text is not a str or has no tokens; names its position.
+        If a text is neither, or has no tokens; names its position.
     ContextLengthError
         If one is too long and ``truncate`` is False.
     """
@@ -88,9 +96,13 @@ def embedding_tokens(
 
 
 def _tokens_of(vocabulary: Vocabulary, text: Any, position: int, prefix: str) -> list[int]:
-    if not isinstance(text, str):
+    if isinstance(text, list | tuple):
+        tokens = list(token_ids(text, f"texts[{position}]"))
+        vocabulary.check(tokens)
+    elif isinstance(text, str):
+        tokens = vocabulary.tokenize(prefix + text, add_special=True)
+    else:
         raise OptionError(f"texts[{position}] must be a str, not {_shown(text)}")
-    tokens = vocabulary.tokenize(prefix + text, add_special=True)
     if not tokens:
         raise OptionError(f"texts[{position}] is empty: there is nothing to embed")
     return tokens

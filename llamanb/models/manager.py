@@ -180,7 +180,7 @@ class ModelManager(Mapping[str, Model]):
                 # another thread's load of it failed, or it was unloaded meanwhile
                 self._registry.remove(entry)
                 continue
-            if not entry.model.is_embedding:
+            if entry.model.can_write:
                 self._default = entry.model.name
             return entry.model
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from llamanb.models import batching
 from llamanb.models.chatting import Chatting
 from llamanb.models.completion import AsyncTextStream, Completion, TextStream
-from llamanb.models.embedding import embedding_tokens, input_prefix, text_list
 from llamanb.models.memory import readable_bytes
-from llamanb.models.options import checks_names, shows_options
+from llamanb.models.options import shows_options
+from llamanb.models.reading import Reading
 from llamanb.models.requests import build_request, check_options, token_ids
 from llamanb.models.table import html_of
 from llamanb.settings import plain_number
@@ -20,19 +18,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
-    from numpy.typing import NDArray
-
     from llamanb.engine import EngineRequest, Generation, TextEngine, Vocabulary
     from llamanb.engine.values import ModelInfo
-    from llamanb.models.embedding import InputType
-    from llamanb.models.preflight import GgufHeader
+    from llamanb.models.plan import LoadRequest
+    from llamanb.models.preflight import GgufHeader, ModelKind
     from llamanb.models.requests import Prompt
     from llamanb.models.residence import Residence
 
 __all__ = ["Model"]
 
+FIGURES = (
+    *("n_ctx", "n_seq_max", "running", "waiting", "used", "tokens_per_s"),
+    *("answering", "n_decodes", "n_parts", "most_used"),
+)
 
-class Model(Chatting):
+
+class Model(Chatting, Reading):
     """A model of this kernel. Stages: resident ⇄ evicted → closed.
 
     Made by ``llamanb.load``. An evicted model is loaded again when it is next used;
@@ -75,6 +76,11 @@ class Model(Chatting):
         return self._residence.plan.header
 
     @property
+    def load_request(self) -> LoadRequest:
+        """How it was loaded: the options given to ``llamanb.load``."""
+        return self._residence.plan.request
+
+    @property
     def is_toy(self) -> bool:
         """Whether this is a bundled demo model, good for trying things out only."""
         return self._residence.plan.source.is_toy
@@ -82,7 +88,22 @@ class Model(Chatting):
     @property
     def is_embedding(self) -> bool:
         """Whether it turns texts into vectors and cannot write."""
-        return self._residence.plan.is_embedding
+        return self.kind == "embedding"
+
+    @property
+    def is_reranker(self) -> bool:
+        """Whether it scores documents and cannot write."""
+        return self.kind == "rerank"
+
+    @property
+    def can_write(self) -> bool:
+        """Whether it generates text."""
+        return self.kind == "text"
+
+    @property
+    def kind(self) -> ModelKind:
+        """What it was loaded for: ``"text"``, ``"embedding"`` or ``"rerank"``."""
+        return self._residence.plan.kind
 
     @property
     def info(self) -> ModelInfo:
@@ -142,13 +163,12 @@ class Model(Chatting):
 
     def perf(self) -> dict[str, Any]:
         """Give speed, use of the context and memory at this moment; never waits."""
-        engine = self._residence.context()
+        engine = self._residence.context(self._residence.main_kind)
         memory_bytes = sum(hold.n_bytes for hold in self._residence.holds())
         figures: dict[str, Any] = {"state": self.state, "memory_bytes": memory_bytes}
         if engine is not None:
             status = engine.status()
-            for key in ("n_ctx", "n_seq_max", "running", "waiting", "used", "tokens_per_s"):
-                figures[key] = getattr(status, key)
+            figures |= {key: getattr(status, key) for key in FIGURES}
         return figures
 
     # ---- tokens ------------------------------------------------------------------------
@@ -271,51 +291,6 @@ class Model(Chatting):
                 errors=errors,
                 progress=progress,
             )
-
-    # ---- embedding ---------------------------------------------------------------------
-
-    @checks_names
-    def embed(
-        self,
-        texts: str | Iterable[str],
-        *,
-        input_type: InputType = "document",
-        normalize: bool = True,
-        truncate: bool = True,
-    ) -> NDArray[np.float32]:
-        """Turn texts into vectors.
-
-        Parameters
-        ----------
-        texts : one text, or several.
-        input_type : what the text is to a search; models that were trained with
-            different prefixes for ``"document"`` and ``"query"`` get them.
-        normalize : scale every vector to length 1.
-        truncate : cut texts that are too long instead of raising.
-
-        Returns
-        -------
-        float32 array of shape (n_embd,) for one text, (n, n_embd) for several.
-
-        Raises
-        ------
-        OptionError, ContextLengthError
-            Naming the text by its position.
-        """
-        single = isinstance(texts, str)
-        prefix = input_prefix(self.header.name, input_type)
-        items = text_list(texts)
-        with self._residence.lease():
-            context = self._residence.engine("embedding")
-            tokens = embedding_tokens(
-                self.vocab, items, context.n_ctx, prefix=prefix, truncate=truncate
-            )
-            vectors: NDArray[np.float32] = (
-                context.embed(tokens, normalize=normalize)
-                if tokens
-                else np.empty((0, self.header.n_embd), np.float32)
-            )
-        return vectors[0] if single else vectors
 
     # ---- leaving -----------------------------------------------------------------------
 

@@ -13,10 +13,10 @@ from llamanb.settings import ContextSettings, WeightSettings, plain_number
 if TYPE_CHECKING:
     import os
 
-    from llamanb.models.preflight import FileIdentity, GgufHeader
+    from llamanb.models.preflight import FileIdentity, GgufHeader, ModelKind
     from llamanb.models.sources import ModelSource
 
-__all__ = ["LoadPlan", "LoadRequest", "read_bytes", "read_count", "read_seconds"]
+__all__ = ["LoadPlan", "LoadRequest", "check_kind", "read_bytes", "read_count", "read_seconds"]
 
 NOT_YET = ("mmproj", "lora", "devices")
 MAX_NAME_LENGTH = 200
@@ -146,10 +146,43 @@ class LoadPlan:
         )
 
     @property
-    def is_embedding(self) -> bool:
-        """Whether the model turns texts into vectors instead of writing."""
-        asked = self.request.embedding
-        return self.header.is_embedding_model if asked is None else asked
+    def kind(self) -> ModelKind:
+        """What the model is loaded for: what its file says, unless the options say else."""
+        asked, pooling = self.request.embedding, self.request.context.pooling
+        if asked is False:
+            return "text"
+        if pooling == "rank" or (pooling is None and self.header.kind == "rerank"):
+            return "rerank"
+        return "embedding" if asked or self.header.is_embedding_model else "text"
+
+    @property
+    def pooling(self) -> str:
+        """How a text becomes one row of numbers; "" if nothing says so."""
+        return self.request.context.pooling or self.header.pooling
+
+
+CANNOT = {
+    ("embedding", "text"): "is an embedding model: it cannot write text. Use embed(), or load a chat model.",
+    ("rerank", "text"): "is a reranker: it cannot write text. Use rerank(), or load a chat model.",
+    ("rerank", "embedding"): "is a reranker: it gives scores, not vectors. Use rerank(), or load an embedding model.",
+    ("embedding", "rerank"): "is an embedding model, not a reranker. Use embed(), or load a reranker.",
+    ("text", "rerank"): "is a chat model, not a reranker: its scores would mean nothing. Load a reranker.",
+}  # fmt: skip
+
+
+def check_kind(name: str, plan: LoadPlan, kind: ModelKind) -> None:
+    """Refuse to use a model for what it cannot do.
+
+    Raises
+    ------
+    OptionError
+        Naming what it can do instead.
+    """
+    reason = CANNOT.get((plan.kind, kind))
+    if reason is not None:
+        raise OptionError(f"{name!r} {reason}")
+    if kind == "rerank" and not plan.header.has_classifier:
+        raise OptionError(f"{name!r} is no reranker: pooling='rank' needs a classifier head")
 
 
 def read_seconds(name: str, value: float | str | None) -> float | None:

@@ -8,7 +8,7 @@ import stat
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from llamanb.errors import ModelFileError, ModelNotFoundError
 from llamanb.models.gguf_checks import (
@@ -23,11 +23,12 @@ from llamanb.models.hub_names import SHARD_NAME, part_names
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from llamanb.models.gguf_file import RawGguf
+    from llamanb.models.gguf_file import RawGguf, TensorEntry
 
 __all__ = [
     "FileIdentity",
     "GgufHeader",
+    "ModelKind",
     "check_file",
     "check_unchanged",
     "file_identity",
@@ -52,6 +53,8 @@ CONVERT = (
 DOWNLOAD_AGAIN = "Download or copy the file again, or choose another."
 
 FileIdentity = tuple[tuple[int, int, int, int], ...]
+ModelKind = Literal["text", "embedding", "rerank"]
+POOLINGS = {1: "mean", 2: "cls", 3: "last", 4: "rank"}  # llama.cpp's numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,11 +85,24 @@ class GgufHeader:
     is_causal: bool
     has_pooling: bool
     chat_template: str | None
+    has_classifier: bool = False
 
     @property
     def is_embedding_model(self) -> bool:
-        """Whether it turns texts into vectors and cannot write text."""
+        """Whether it reads texts, into vectors or scores, and cannot write text."""
         return not self.is_causal or self.has_pooling
+
+    @property
+    def kind(self) -> ModelKind:
+        """What it is made for; a reranker says so, and has the head for it."""
+        if self.pooling == "rank" and self.has_classifier:
+            return "rerank"
+        return "embedding" if self.is_embedding_model else "text"
+
+    @property
+    def pooling(self) -> str:
+        """How a text becomes one row of numbers; "" if the file does not say."""
+        return POOLINGS.get(self.metadata.get(f"{self.architecture}.pooling_type", 0), "")
 
 
 _checked: dict[FileIdentity, GgufHeader] = {}
@@ -288,7 +304,14 @@ def _describe(shards: Sequence[Path], raw: RawGguf, parts: Sequence[RawGguf]) ->
         is_causal=bool(metadata.get(f"{arch}.attention.causal", arch not in ENCODERS)),
         has_pooling=metadata.get(f"{arch}.pooling_type", 0) != 0,
         chat_template=_text_or_none(metadata.get("tokenizer.chat_template")),
+        has_classifier=any(map(_is_classifier, tensors)),
     )
+
+
+def _is_classifier(tensor: TensorEntry) -> bool:
+    """Whether a tensor turns a text into a score, or into a few."""
+    is_last_layer = tensor.name == "cls.weight" and tensor.shape[1:] in ((), (1,))
+    return is_last_layer or tensor.name == "cls.output.weight"
 
 
 ENCODERS = frozenset(

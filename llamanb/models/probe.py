@@ -70,8 +70,7 @@ def check_by_loading(
 
 def _start(header: GgufHeader) -> subprocess.Popen[str] | None:
     paths = json.dumps([path or str(Path.cwd()) for path in sys.path])
-    kind = "embedding" if header.is_embedding_model else "text"
-    command = [sys.executable, "-I", "-c", CODE, paths, header.path, kind]
+    command = [sys.executable, "-I", "-c", CODE, paths, header.path, header.kind]
     try:
         return subprocess.Popen(  # noqa: S603  # our own interpreter and code
             command,
@@ -155,6 +154,9 @@ def _compute(loaded: Any, kind: str) -> None:
     settings = ContextSettings(n_ctx=TRIAL_N_CTX, n_seq_max=1)
     if kind == "embedding":
         engine.open_embedding_engine(loaded, settings).embed([tokens[: TRIAL_N_CTX - 1]])
+        return
+    if kind == "rerank":
+        engine.open_rerank_engine(loaded, settings).score([tokens[: TRIAL_N_CTX - 1]])
         return
     sampling = SamplingSettings(max_tokens=TRIAL_TOKENS, temperature=0, ignore_eos=True)
     request = engine.EngineRequest(prompt_tokens=tokens[:8], sampling=sampling)

@@ -99,7 +99,7 @@ class Registry:
 
     def writer(self, name: str | None) -> Entry | None:
         """Give the entry of that name, else the last one that can write, if there is one."""
-        writers = [entry for entry in self.entries() if not entry.model.is_embedding]
+        writers = [entry for entry in self.entries() if entry.model.can_write]
         chosen = [entry for entry in writers if entry.model.name == name] or writers
         return chosen[-1] if chosen else None
 

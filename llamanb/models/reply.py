@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llamanb.chat_layer import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from llamanb.engine.values import ModelInfo, Piece, TokenLogprob
     from llamanb.settings import SamplingSettings
 
-__all__ = ["DEFAULT_SAMPLING", "ReplyModel", "ReplyStream", "reply"]
+__all__ = ["DEFAULT_SAMPLING", "Prepared", "ReplyModel", "ReplyStream", "prepare", "reply"]
 
 
 class ReplyModel(Protocol):
@@ -215,7 +215,70 @@ async def _survivors_async(generation: Generation) -> AsyncGenerator[Piece]:
             raise
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A reply that is ready to be asked for, once or several times."""
+
+    prompt: ChatPrompt
+    request: EngineRequest
+
+    @property
+    def n_prompt_tokens(self) -> int:
+        """How many tokens the prompt has."""
+        return len(self.request.prompt_tokens)
+
+    def submit(
+        self,
+        model: ReplyModel,
+        *,
+        seed: int | None = None,
+        on_finish: Callable[[ReplyStream], None] | None = None,
+    ) -> ReplyStream:
+        """Let ``model`` answer; ``seed`` is used instead of the one prepared.
+
+        Raises
+        ------
+        ContextLengthError, QueueFullError, GrammarError
+        """
+        request = self.request
+        if seed is not None:
+            request = replace(request, sampling=replace(request.sampling, seed=seed))
+        return ReplyStream(self.prompt, model.submit(request), on_finish=on_finish)
+
+
 def reply(
+    model: ReplyModel,
+    messages: Iterable[Mapping[str, Any]],
+    *,
+    on_finish: Callable[[ReplyStream], None] | None = None,
+    **options: Any,
+) -> ReplyStream:
+    """Let ``model`` answer ``messages``.
+
+    Parameters
+    ----------
+    model : a resident model.
+    messages : OpenAI dictionaries.
+    on_finish : called once, when the message is complete or given up.
+    **options : those of :func:`prepare`
+        ``tools``, ``tool_choice``, ``json_schema``, ``enable_thinking``, ``sampling`` …
+
+    Raises
+    ------
+    TemplateError, OptionError
+        If the prompt cannot be built.
+    ContextLengthError
+        If it does not fit.
+
+    Examples
+    --------
+    >>> for event in reply(model, [{"role": "user", "content": "Hello"}]):
+    ...     print(event)
+    """
+    return prepare(model, messages, **options).submit(model, on_finish=on_finish)
+
+
+def prepare(
     model: ReplyModel,
     messages: Iterable[Mapping[str, Any]],
     *,
@@ -232,9 +295,8 @@ def reply(
     chat_template_kwargs: Mapping[str, Any] | None = None,
     continue_final_message: bool = False,
     affinity: str | None = None,
-    on_finish: Callable[[ReplyStream], None] | None = None,
-) -> ReplyStream:
-    """Let ``model`` answer ``messages``.
+) -> Prepared:
+    """Build the prompt and the request for an answer to ``messages``.
 
     Parameters
     ----------
@@ -254,19 +316,11 @@ def reply(
     chat_template_kwargs : further variables for the template.
     continue_final_message : go on writing the last message, an assistant's.
     affinity : a name for the conversation, whose cached prefix is preferred.
-    on_finish : called once, when the message is complete or given up.
 
     Raises
     ------
     TemplateError, OptionError
         If the prompt cannot be built.
-    ContextLengthError
-        If it does not fit.
-
-    Examples
-    --------
-    >>> for event in reply(model, [{"role": "user", "content": "Hello"}]):
-    ...     print(event)
     """
     prompt = build(
         chat_template or model.chat_template,
@@ -286,7 +340,7 @@ def reply(
         special_tokens=special_tokens(model.vocab),
     )
     request = _request(prompt, model.vocab, sampling or DEFAULT_SAMPLING, affinity)
-    return ReplyStream(prompt, model.submit(request), on_finish=on_finish)
+    return Prepared(prompt=prompt, request=request)
 
 
 def _request(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llamanb.engine import FinalRecord
-from llamanb.errors import ModelBusyError, ModelClosedError, ModelLoadTimeout, OptionError
-from llamanb.models.preflight import check_unchanged
+from llamanb.errors import ModelBusyError, ModelClosedError, ModelLoadTimeout
+from llamanb.models.plan import check_kind
+from llamanb.models.preflight import ModelKind, check_unchanged
 from llamanb.models.progress import load_bar
 from llamanb.models.shared import SharedStore
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Generation,
         LoadedModel,
         Piece,
+        RerankEngine,
         TextEngine,
     )
     from llamanb.models.plan import LoadPlan
@@ -47,6 +48,9 @@ class EngineRoom(Protocol):
         self, loaded: LoadedModel, settings: ContextSettings
     ) -> EmbeddingEngine:
         """Make a context that turns texts into vectors."""
+
+    def open_rerank_engine(self, loaded: LoadedModel, settings: ContextSettings) -> RerankEngine:
+        """Make a context that tells how well documents answer a query."""
 
     def check_process(self) -> None:
         """Raise ForkedProcessError in a child made by os.fork."""
@@ -83,7 +87,7 @@ class Admission(Protocol):
         """Reserve weights and context, or raise InsufficientMemoryError."""
 
 
-Kind = Literal["text", "embedding"]
+Kind = ModelKind
 Admitted = tuple["Hold[LoadedModel]", "Hold[Any]", "ContextSettings"]
 
 
@@ -252,7 +256,7 @@ class Residence:
     @property
     def main_kind(self) -> Kind:
         """The kind of context that is opened when the model is loaded."""
-        return "embedding" if self.plan.is_embedding else "text"
+        return self.plan.kind
 
     def _too_late(self, timeout_s: float | None) -> ModelLoadTimeout:
         shown = timeout_s or 0.0
@@ -269,11 +273,7 @@ class Residence:
         context = self.context(kind)
         if context is not None and _is_alive(context):
             return
-        if kind == "text" and self.plan.is_embedding:
-            raise OptionError(
-                f"{self.name!r} is an embedding model: it cannot write text. "
-                "Use embed(), or load a chat model."
-            )
+        check_kind(self.name, self.plan, kind)
         self._is_loading = self._weights is None
         weights, hold, settings = self._admit(self, kind)
         try:
@@ -302,7 +302,9 @@ class Residence:
     def _make_context(self, kind: Kind, loaded: LoadedModel, settings: ContextSettings) -> Any:
         if kind == "text":
             return self._room.open_engine(loaded, settings)
-        return self._room.open_embedding_engine(loaded, replace(settings, embedding=True))
+        if kind == "rerank":
+            return self._room.open_rerank_engine(loaded, settings)
+        return self._room.open_embedding_engine(loaded, settings)
 
     def _keep(self, kind: Kind, weights: Hold[LoadedModel], hold: Hold[Any]) -> None:
         dead, self._contexts[kind] = self._contexts.get(kind), hold

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from llamanb.chat_layer import ChatPrompt
 
-__all__ = ["PromptVocabulary", "preserved_ids", "prompt_tokens", "special_tokens"]
+__all__ = [
+    "PromptVocabulary",
+    "marked_tokens",
+    "preserved_ids",
+    "prompt_tokens",
+    "special_tokens",
+]
 
 
 class PromptVocabulary(Protocol):
@@ -42,13 +48,21 @@ def prompt_tokens(prompt: ChatPrompt, vocabulary: PromptVocabulary) -> tuple[int
     contents name no control token is tokenised in one piece. The begin-of-sequence
     token comes first once, whether the template writes it or the model wants it.
     """
-    ids: list[int] = []
-    for text, is_markup in _pieces(prompt, _control_pattern(vocabulary)):
-        ids += vocabulary.tokenize(text, add_special=False, parse_special=is_markup)
+    ids = marked_tokens(prompt.prompt, prompt.content_spans, vocabulary)
     bos = vocabulary.bos
     if vocabulary.add_bos and bos is not None and ids[:1] != [bos]:
         ids.insert(0, bos)
     return tuple(ids)
+
+
+def marked_tokens(
+    text: str, content_spans: Iterable[tuple[int, int]], vocabulary: PromptVocabulary
+) -> list[int]:
+    """Give the ids of a text in which markup means tokens, outside of ``content_spans``."""
+    ids: list[int] = []
+    for part, is_markup in _pieces(text, content_spans, _control_pattern(vocabulary)):
+        ids += vocabulary.tokenize(part, add_special=False, parse_special=is_markup)
+    return ids
 
 
 def special_tokens(vocabulary: PromptVocabulary) -> dict[str, int]:
@@ -70,10 +84,12 @@ def preserved_ids(tags: Collection[str], vocabulary: PromptVocabulary) -> frozen
     )
 
 
-def _pieces(prompt: ChatPrompt, control: re.Pattern[str]) -> Iterator[tuple[str, bool]]:
-    """Cut the prompt around the contents that name control tokens."""
-    text, done = prompt.prompt, 0
-    for start, end in prompt.content_spans:
+def _pieces(
+    text: str, content_spans: Iterable[tuple[int, int]], control: re.Pattern[str]
+) -> Iterator[tuple[str, bool]]:
+    """Cut the text around the contents that name control tokens."""
+    done = 0
+    for start, end in content_spans:
         if control.search(text, start, end):
             if start > done:
                 yield text[done:start], True

@@ -50,7 +50,7 @@ def _option_values(
 
 
 def _operands(command: Command, fragment: str, names: Callable[[str], Iterable[str]]) -> list[str]:
-    found = _values(command.completes, fragment, names, ())
+    found = _values(command.completes, fragment, names, command.choices)
     if command.name == "load":
         found = [*_starting(fragment, ("demo", "demo-embed")), *found]
     if fragment or command.takes_text:
@@ -71,7 +71,7 @@ def _values(
     if source == "files":
         return _files(fragment)
     match source:
-        case "models" | "chats" | "tools" | "types":
+        case "models" | "chats" | "tools" | "types" | "ports":
             found = [*choices, *names(source)]
         case "variables":
             found = [f"${name}" for name in names(source)]

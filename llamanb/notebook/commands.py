@@ -12,8 +12,10 @@ from llamanb.notebook.manual import command_help, overview
 from llamanb.notebook.messages import UsageError, one_line, unknown
 from llamanb.notebook.model_views import files_table, info_table
 from llamanb.notebook.options import COMMANDS
+from llamanb.notebook.server_commands import SERVER_HANDLERS, servers_table
 from llamanb.notebook.settings_command import change_settings, settings_table
 from llamanb.notebook.tables import Note, Table, Tables
+from llamanb.servers import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +42,8 @@ def run_command(name: str, arguments: Arguments, state: NotebookState) -> object
 
 
 def _status(_: Arguments, state: NotebookState) -> Tables:
-    return Tables([manager().ps(), chats_table(state), settings_table(state)])
+    servers = [servers_table()] if registry() else []
+    return Tables([manager().ps(), *servers, chats_table(state), settings_table(state)])
 
 
 def _load(arguments: Arguments, state: NotebookState) -> Note:
@@ -184,4 +187,5 @@ HANDLERS: dict[str, Callable[[Arguments, NotebookState], Any]] = {
     "reset": _reset,
     "undo": _undo,
     "help": _help,
+    **SERVER_HANDLERS,
 }

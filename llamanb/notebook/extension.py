@@ -38,17 +38,34 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     present = shell.magics_manager.registry.get(_NAME)
     if type(present) is LlamaMagics and hasattr(shell, _HOOKS):
         return
-    unload_ipython_extension(shell)
+    _remove(shell)
     magics = LlamaMagics(shell)
     shell.register_magics(magics)
     _add_hooks(shell, magics)
+    from llamanb.notebook.server_display import register_display
+
+    register_display(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Remove the magics and every hook; models and chats stay. Harmless when repeated."""
+    """Remove the magics and every hook, and stop the servers; models and chats stay.
+
+    Harmless when repeated.
+    """
+    _remove(shell)
+    if "llamanb.servers" in sys.modules:
+        from llamanb.servers import registry
+
+        registry().stop()
+
+
+def _remove(shell: InteractiveShell) -> None:
+    from llamanb.notebook.server_display import unregister_display
+
     for hooks, hook in shell.__dict__.pop(_HOOKS, []):
         if hook in hooks:
             hooks.remove(hook)
+    unregister_display(shell)
     present = shell.magics_manager.registry.pop(_NAME, None)
     if present is None:
         return

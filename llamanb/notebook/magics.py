@@ -49,8 +49,8 @@ class LlamaMagics(Magics):
         return await self._runner().run_cell_async(line, cell)
 
     def names(self, kind: str) -> list[str]:
-        """Give the names there are: of models and chats, of the user's tools, types, texts."""
-        if kind in ("models", "chats"):
+        """Give the names there are: of models, chats, servers, the user's tools, types, texts."""
+        if kind in ("models", "chats", "ports"):
             return self._state().names(kind)
         from llamanb.notebook.names import names_of
 

@@ -11,17 +11,24 @@ from llamanb.notebook.option_kinds import (
 )
 
 __all__ = [
+    "CLIENTS",
     "FORMATS",
     "LOADING",
     "RESULT",
     "RUN_TOOLS",
     "SAMPLING",
+    "SERVED_APIS",
+    "SERVING",
     "SHOWN_TOOLS",
     "THINKING",
     "WANTED",
     "WHO",
 ]
 
+CLIENTS = (
+    "curl", "openai", "anthropic", "opencode", "claude-code", "codex", "chatlas", "langchain",
+)  # fmt: skip
+SERVED_APIS = ("openai", "anthropic", "both")
 FORMATS = ("md", "text", "code", "json", "raw", "silent")
 
 WHO = (
@@ -161,4 +168,15 @@ LOADING = (
     number_option("timeout", "timeout", "give up loading after this many seconds", "60"),
     switch("pin", "pin", "never unload to make room"),
     switch("reload", "reload", "load again even if it is resident"),
+)
+SERVING = (
+    WHO[0],
+    whole_option("port", "port", "where to listen; 0 takes a free port", "8080", short="p"),
+    text_option(
+        "host", "host", "ADDRESS", "who can connect: others than this machine need a key", "::1"
+    ),
+    text_option("api-key", "api_key", "KEY", "what clients must send; it stays in the cell", "abc"),
+    whole_option("n-ctx", "n_ctx", "tokens that a prompt and its answer may have", "32768"),
+    *THINKING,
+    switch("replace", "replace", "stop what this kernel serves on that port first"),
 )

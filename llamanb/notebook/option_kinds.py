@@ -9,7 +9,17 @@ __all__ = ["Command", "Option", "Source", "number_option", "switch", "text_optio
 
 Kind = Literal["switch", "text", "texts", "whole", "number", "choice"]
 Source = Literal[
-    "", "models", "chats", "files", "commands", "settings", "tools", "types", "variables", "actions"
+    "",
+    "models",
+    "chats",
+    "files",
+    "commands",
+    "settings",
+    "tools",
+    "types",
+    "variables",
+    "actions",
+    "ports",
 ]
 
 
@@ -50,7 +60,8 @@ class Command:
     """One command: its operands, its options and a line that works.
 
     ``operands`` is how the help writes them; ``at_least`` and ``at_most`` count
-    them. With ``takes_text`` everything that is not an option is text, verbatim.
+    them, ``choices`` and ``completes`` say what they may be. With ``takes_text``
+    everything that is not an option is text, verbatim.
     """
 
     name: str
@@ -60,6 +71,7 @@ class Command:
     at_least: int = 0
     at_most: int = 0
     takes_text: bool = False
+    choices: tuple[str, ...] = ()
     completes: Source = ""
     options: tuple[Option, ...] = ()
 

@@ -7,17 +7,20 @@ and ``%%llama`` in ``magics.py``.
 from __future__ import annotations
 
 from llamanb.notebook.option_groups import (
+    CLIENTS,
     FORMATS,
     LOADING,
     RESULT,
     RUN_TOOLS,
     SAMPLING,
+    SERVED_APIS,
+    SERVING,
     SHOWN_TOOLS,
     THINKING,
     WANTED,
     WHO,
 )
-from llamanb.notebook.option_kinds import Command, Option, switch
+from llamanb.notebook.option_kinds import Command, Option, switch, whole_option
 
 __all__ = ["CELL", "COMMANDS", "FORMATS", "Command", "Option"]
 
@@ -188,6 +191,37 @@ COMMANDS: dict[str, Command] = {
             options=(
                 WHO[0],
                 switch("plain", "plain", "read names of control tokens as ordinary text"),
+            ),
+        ),
+        Command(
+            name="serve",
+            about="let other programs use the model, over HTTP from this kernel",
+            example="%llama serve openai -m demo",
+            operands="[openai|anthropic|both]",
+            at_most=1,
+            choices=SERVED_APIS,
+            options=SERVING,
+        ),
+        Command(name="servers", about="list the running servers", example="%llama servers"),
+        Command(
+            name="stop",
+            about="stop a server",
+            example="%llama stop 11434",
+            operands="[PORT|all]",
+            at_most=1,
+            choices=("all",),
+            completes="ports",
+        ),
+        Command(
+            name="client",
+            about="show what to paste into another program, so that it uses a server",
+            example="%llama client curl",
+            operands="|".join(CLIENTS),
+            at_least=1,
+            at_most=1,
+            choices=CLIENTS,
+            options=(
+                whole_option("port", "port", "of which server, if several run", "11434", short="p"),
             ),
         ),
         Command(

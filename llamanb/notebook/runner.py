@@ -34,6 +34,7 @@ __all__ = ["Runner"]
 
 CLOSE = 0.7
 LONGEST_EXAMPLE = 60
+_HELP = ("--help", "-h")
 _UNREADABLE = ("cancelled", "tool_calls")  # an answer was not expected, or is not there
 
 
@@ -53,9 +54,7 @@ class Runner:
     def run_line(self, line: str) -> object:
         """Carry out one ``%llama`` line and give what the cell shows."""
         with _plain_errors():
-            name, _, rest = line.strip().partition(" ")
-            if name.endswith("?") and name.rstrip("?") in COMMANDS and not rest:
-                name, rest = "help", name.rstrip("?")
+            name, rest = _split_line(line)
             if name and name not in COMMANDS:
                 raise _unknown_command(name, rest)
             command = COMMANDS[name or "status"]
@@ -120,6 +119,17 @@ class Runner:
             reply.parsed = question.wanted.read(reply.text, reply.finish_reason)
             if question.variable:
                 names[question.variable] = reply.parsed
+
+
+def _split_line(line: str) -> tuple[str, str]:
+    """Give the command and the rest; ``load?``, ``load --help`` and ``--help`` ask for help."""
+    name, _, rest = line.strip().partition(" ")
+    if name in _HELP:
+        return "help", rest
+    asked = name.rstrip("?")
+    if asked in COMMANDS and (rest.strip() in _HELP or (asked != name and not rest)):
+        return "help", asked
+    return name, rest
 
 
 def _unknown_command(name: str, rest: str) -> UsageError:

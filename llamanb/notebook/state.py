@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from llamanb.models.kernel import manager
 from llamanb.notebook.chats import DEFAULT_CHAT, ChatBook
 from llamanb.notebook.messages import unknown
+from llamanb.servers import registry
 
 if TYPE_CHECKING:
     from llamanb.models import Model
@@ -23,9 +24,11 @@ class NotebookState:
     defaults: dict[str, Any] = field(default_factory=dict)
 
     def names(self, kind: str) -> list[str]:
-        """Give the names of the ``"models"`` or ``"chats"`` that there are."""
+        """Give the names of the ``"models"`` or ``"chats"``, or the ``"ports"``, that there are."""
         if kind == "chats":
             return self.chats.names()
+        if kind == "ports":
+            return [str(port) for port in registry()]
         return list(dict.fromkeys([*manager(), *manager().aliases]))
 
     def chat_name(self, name: str | None) -> str:

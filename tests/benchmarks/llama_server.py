@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ServerSide", "binary", "open_server"]
 
-READY_LINE = "server is listening"
+READY_LINE = "listening on"
 READY_TIMEOUT_S = 120
 
 
@@ -33,7 +33,7 @@ class ServerSide:
     """One server; every stream has a connection and a thread of its own."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
 
     def run(self, prompts: list[list[int]], n_tokens: int) -> int:
         """Continue all prompts at once to the end; gives the number of new tokens."""
@@ -42,7 +42,7 @@ class ServerSide:
 
     def _complete(self, prompt: list[int], n_tokens: int) -> int:
         body = {"prompt": prompt, "n_predict": n_tokens, "ignore_eos": True, "seed": 1, **SAMPLING}
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=300)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         connection.request(
             "POST", "/completion", json.dumps(body), {"Content-Type": "application/json"}
         )

@@ -2,6 +2,7 @@
 
 Runs ``notebooks/01_quickstart.ipynb`` in a scratch copy and writes
 ``docs/images/quickstart.png``; ``--notebook`` and ``--output`` choose others.
+With ``--panel`` it is the panel of a server that was asked a little.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -19,6 +21,23 @@ from tests.browser.notebook_page import NotebookPage, launch
 
 REPOSITORY = Path(__file__).parents[2]
 SIZE = (1180, 1266)
+QUESTIONS = ("What is R?", "What is Jupyter?", "Why is the sky blue?")
+SERVE = """import llamanb
+srv = llamanb.serve("demo")
+srv"""
+ASK = f"""from anthropic import Anthropic, BadRequestError
+from openai import OpenAI
+
+openai = OpenAI(base_url=srv.base_url, api_key="local")
+anthropic = Anthropic(base_url=srv.url, api_key="local")
+for question in {QUESTIONS}:
+    talk = [{{"role": "user", "content": question}}]
+    openai.chat.completions.create(model="demo", messages=talk)
+anthropic.messages.create(model="claude-sonnet-4-5", max_tokens=80, messages=talk)
+try:
+    anthropic.messages.create(model="claude-sonnet-4-5", max_tokens=80, messages=[])
+except BadRequestError:
+    pass"""
 HIDE_CHROME = """() => {
   const app = window.jupyterapp;
   app.shell.collapseLeft();
@@ -36,9 +55,13 @@ def main() -> int:
     )
     parser.add_argument("--output", type=Path, default=REPOSITORY / "docs/images/quickstart.png")
     parser.add_argument("--height", type=int, default=SIZE[1], help="of the window, in pixels")
+    parser.add_argument("--panel", action="store_true", help="the panel of a server instead")
     arguments = parser.parse_args()
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    take(arguments.notebook, arguments.output, (SIZE[0], arguments.height))
+    if arguments.panel:
+        take_panel(arguments.output)
+    else:
+        take(arguments.notebook, arguments.output, (SIZE[0], arguments.height))
     sys.stdout.write(f"{arguments.output}\n")
     return 0
 
@@ -60,6 +83,24 @@ def take(notebook: Path, picture: Path, size: tuple[int, int]) -> None:
             page.page.screenshot(path=picture)
             page.close()
             browser.close()
+
+
+def take_panel(picture: Path) -> None:
+    """Serve the toy in JupyterLab, ask it with both SDKs, and write what its panel looks like."""
+    with ExitStack() as opened:
+        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
+        server = opened.enter_context(JupyterServer(folder))
+        browser = launch(opened.enter_context(sync_playwright()))
+        page = NotebookPage(browser, server, SIZE)
+        page.create("server.ipynb", [SERVE, ASK])
+        page.page.evaluate("() => window.jupyterapp.shell.collapseLeft()")
+        page.run_all()
+        page.wait_for_all_cells()
+        panel = page.page.locator(".llamanb-server")
+        panel.locator("tr:not([data-state='running'])").nth(len(QUESTIONS) + 2).wait_for()
+        panel.screenshot(path=picture)
+        page.close()
+        browser.close()
 
 
 if __name__ == "__main__":

@@ -80,6 +80,18 @@ def test_calls_in_one_turn_are_split_when_the_template_wants_one() -> None:
     )
 
 
+def test_results_that_words_stand_before_are_not_lost() -> None:
+    source = (
+        "{% for m in messages %}{% if m.role != 'tool' %}[{{ m.role }}]{{ m.content }}"
+        "{% for c in m.tool_calls or [] %}{{ c.function.arguments | tojson }}{% endfor %}{% endif %}"
+        "{% if m.role == 'tool' and messages[loop.index0 - 1].role != 'user' %}{{ m.content }}"
+        "{% endif %}{% endfor %}"
+    )
+    prompt = build(source, [USER, called(call({"a": 1}, "a")), USER, result("cold", "a")])
+    assert prompt.prompt == '[user]Is it cold?[assistant]{"a": 1}cold[user]Is it cold?'
+    assert prompt.repairs == ("results were put right behind their calls",)
+
+
 def test_mistral_ids_are_nine_letters_and_digits_in_call_and_result() -> None:
     source = (
         "{% for m in messages %}{{ m.content }}|{% for c in m.tool_calls or [] %}"

@@ -92,6 +92,19 @@ def iter_first(generation: Generation) -> Any:
     yield generation.text
 
 
+@pytest.mark.parametrize("kv_unified", [False, True])
+def test_answers_to_one_long_prompt_read_it_once(
+    demo: LoadedModel, open_engine: OpenEngine, *, kv_unified: bool
+) -> None:
+    prompt = [300 + n % 900 for n in range(1200)]
+    engine = open_engine(demo, n_seq_max=3, n_ctx=4096, kv_unified=kv_unified)
+    generations = [engine.submit(request(prompt, max_tokens=4)) for _ in range(3)]
+    cached = [generation.wait(60).usage.cached_tokens for generation in generations]
+    assert cached[0] == 0
+    assert min(cached[1:]) >= 900
+    assert len({generation.tokens for generation in generations}) == 1
+
+
 def test_requests_beyond_the_sequences_wait_their_turn(
     tiny: LoadedModel, open_engine: OpenEngine
 ) -> None:

@@ -72,6 +72,28 @@ def test_a_long_prefix_of_a_busy_sequence_is_copied() -> None:
     assert (placement.slot.id, placement.source) == (1, busy)
 
 
+def test_a_short_request_does_not_cost_a_long_talk_its_memory() -> None:
+    talk = SequenceSlot(id=0, tokens=[1, 2, *range(100, 1000)], last_used=1.0, affinity="a")
+    title = place(_run([1, 2, 7, 8], affinity="a"), [talk, SequenceSlot(id=1)], may_copy=True)
+    assert title is not None
+    assert (title.slot.id, title.source) == (1, None)
+
+
+def test_a_second_talk_copies_what_it_shares_with_the_first() -> None:
+    system = list(range(200))
+    first = SequenceSlot(id=0, tokens=[*system, *range(1000, 1900)], last_used=1.0)
+    second = place(_run([*system, 7, 8]), [first, SequenceSlot(id=1)], may_copy=True)
+    assert second is not None
+    assert (second.slot.id, second.source, second.n_reused) == (1, first, 200)
+
+
+def test_a_short_prompt_asked_again_goes_where_it_was() -> None:
+    asked = SequenceSlot(id=0, tokens=[1, 2, 3, *range(100, 300)], last_used=1.0)
+    again = place(_run([1, 2, 3]), [asked, SequenceSlot(id=1)], may_copy=True)
+    assert again is not None
+    assert (again.slot.id, again.n_reused) == (0, 2)
+
+
 def test_memory_that_cannot_be_cut_is_never_copied() -> None:
     prefix = list(range(200))
     busy = SequenceSlot(id=0, tokens=prefix, run=_run(prefix))

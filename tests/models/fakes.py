@@ -133,6 +133,9 @@ class FakeRoom:
     def open_embedding_engine(self, loaded: Any, settings: ContextSettings) -> Any:
         return self.open_engine(loaded, settings)
 
+    def open_rerank_engine(self, loaded: Any, settings: ContextSettings) -> Any:
+        return self.open_engine(loaded, settings)
+
     def check_process(self) -> None:
         """Nothing forks here."""
 

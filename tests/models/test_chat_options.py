@@ -88,7 +88,7 @@ def test_help_shows_the_options_with_their_defaults() -> None:
         pytest.param({"type": "json_object", "schema": SCHEMA}, SCHEMA, id="object with a schema"),
         pytest.param({"type": "json_schema", "schema": SCHEMA}, SCHEMA, id="flat"),
         pytest.param(
-            {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": SCHEMA}},
+            {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}},
             SCHEMA,
             id="nested",
         ),
@@ -110,3 +110,24 @@ def test_null_means_the_default_except_for_limits() -> None:
 def test_logit_bias_of_the_official_sdk_has_texts_for_ids() -> None:
     read = read_chat_options({"logit_bias": {"50": -100}})
     assert read.reply["sampling"].logit_bias == ((50, -100.0),)
+
+
+def test_strict_means_every_property_and_no_other() -> None:
+    inner = {"type": "object", "properties": {"x": {"type": ["integer", "null"]}}}
+    node = {"properties": {"next": {"$ref": "#/$defs/node"}, "all": {"items": inner}}}
+    wanted = {
+        "type": "json_schema",
+        "json_schema": {"strict": True, "schema": {"$defs": {"n": node}}},
+    }
+    assert read_response_format(wanted) == {
+        "$defs": {
+            "n": {
+                "properties": {
+                    "next": {"$ref": "#/$defs/node"},  # it might never end
+                    "all": {"items": {**inner, "required": ["x"], "additionalProperties": False}},
+                },
+                "required": ["all"],
+                "additionalProperties": False,
+            }
+        }
+    }

@@ -22,7 +22,10 @@ Architecture = Literal["qwen3", "llama", "gemma3", "mamba", "bert"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """The sizes of one model; ``n_ctx`` is what it claims to be trained on, in tokens."""
+    """The sizes of one model; ``n_ctx`` is what it claims to be trained on, in tokens.
+
+    With ``classes`` it has the classifier head of a reranker, with as many outputs.
+    """
 
     architecture: Architecture
     n_embd: int
@@ -34,6 +37,7 @@ class Shape:
     n_ctx: int = 4096
     window: int = 0
     tied: bool = False
+    classes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +57,13 @@ def write_metadata(writer: gguf.GGUFWriter, shape: Shape) -> None:
     writer.add_feed_forward_length(shape.n_ff)
     writer.add_head_count(shape.n_head)
     if shape.architecture == "bert":
-        _write_bert(writer)
+        _write_bert(writer, shape)
     elif shape.architecture == "mamba":
         _write_mamba(writer, shape)
     else:
         _write_attention(writer, shape)
+    if shape.classes:
+        _write_classes(writer, shape)
 
 
 def tensors(shape: Shape, n_vocab: int) -> Iterator[Tensor]:
@@ -72,6 +78,8 @@ def tensors(shape: Shape, n_vocab: int) -> Iterator[Tensor]:
     layer = {"mamba": _mamba_layer, "bert": _bert_layer}.get(shape.architecture, _attention_layer)
     for index in range(shape.n_layer):
         yield from layer(shape, f"blk.{index}.")
+    if shape.classes:
+        yield from _classifier(shape)
 
 
 def _write_attention(writer: gguf.GGUFWriter, shape: Shape) -> None:
@@ -94,13 +102,23 @@ def _write_mamba(writer: gguf.GGUFWriter, shape: Shape) -> None:
     writer.add_layer_norm_rms_eps(1e-5)
 
 
-def _write_bert(writer: gguf.GGUFWriter) -> None:
+def _write_bert(writer: gguf.GGUFWriter, shape: Shape) -> None:
     from gguf import PoolingType
 
     writer.add_layer_norm_eps(1e-12)
     writer.add_causal_attention(False)
-    writer.add_pooling_type(PoolingType.MEAN)
+    if not shape.classes:
+        writer.add_pooling_type(PoolingType.MEAN)
     writer.add_token_type_count(2)
+
+
+def _write_classes(writer: gguf.GGUFWriter, shape: Shape) -> None:
+    from gguf import PoolingType
+
+    writer.add_pooling_type(PoolingType.RANK)
+    if shape.classes > 1:
+        labels = [f"class {number}" for number in range(shape.classes)]
+        writer.add_array(f"{shape.architecture}.classifier.output_labels", labels)
 
 
 def _attention_layer(shape: Shape, prefix: str) -> Iterator[Tensor]:
@@ -158,3 +176,12 @@ def _bert_layer(shape: Shape, prefix: str) -> Iterator[Tensor]:
         columns = shape.n_ff if name == "ffn_down" else size
         yield Tensor(name=f"{prefix}{name}.weight", shape=(n_rows, columns))
         yield Tensor(name=f"{prefix}{name}.bias", shape=(n_rows,), kind="zeros")
+
+
+def _classifier(shape: Shape) -> Iterator[Tensor]:
+    if shape.architecture == "bert":
+        yield Tensor(name="cls.weight", shape=(shape.n_embd, shape.n_embd))
+        yield Tensor(name="cls.bias", shape=(shape.n_embd,), kind="zeros")
+    yield Tensor(name="cls.output.weight", shape=(shape.classes, shape.n_embd))
+    if shape.architecture == "bert":
+        yield Tensor(name="cls.output.bias", shape=(shape.classes,), kind="zeros")

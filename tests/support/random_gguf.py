@@ -8,7 +8,7 @@ vocabulary in the llama-cpp-python sdist.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -65,6 +65,11 @@ def _real_vocabulary(vocabulary: str, template: str) -> Vocabulary:
     return from_file(sdist.vocab_dir() / f"ggml-vocab-{vocabulary}.gguf", text)
 
 
+def _reranking() -> Vocabulary:
+    template = "<|im_start|>user\n<Query>: {query}\n<Document>: {document}<|im_end|>\n"
+    return replace(byte_bpe(), rerank_template=template)
+
+
 def _readable() -> Vocabulary:
     return byte_bpe(readable=True)
 
@@ -96,6 +101,15 @@ RECIPES: Mapping[str, Recipe] = MappingProxyType(
         "tiny-embedding": Recipe(
             shape=Shape(architecture="bert", **_TINY_SIZES | {"n_layer": 2, "n_ctx": 512}),
             vocabulary=wordpiece,
+        ),
+        "reranker": Recipe(
+            shape=Shape(
+                architecture="bert", **_TINY_SIZES | {"n_layer": 2, "n_ctx": 512}, classes=1
+            ),
+            vocabulary=wordpiece,
+        ),
+        "reranker-causal": Recipe(
+            shape=Shape(architecture="qwen3", **_TINY_SIZES, classes=2), vocabulary=_reranking
         ),
         "slow": Recipe(
             shape=Shape(
@@ -191,6 +205,8 @@ def _write_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
         writer.add_add_bos_token(vocabulary.add_bos)
     if vocabulary.chat_template:
         writer.add_chat_template(vocabulary.chat_template)
+    if vocabulary.rerank_template:
+        writer.add_string("tokenizer.chat_template.rerank", vocabulary.rerank_template)
 
 
 def _write_specials(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:

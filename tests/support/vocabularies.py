@@ -71,6 +71,7 @@ class Vocabulary:
     mask: int | None = None
     add_bos: bool = False
     chat_template: str | None = None
+    rerank_template: str | None = None
     silent: frozenset[int] = frozenset()
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["JSON_TYPES", "closed", "is_text", "lengths_of", "may_be_text"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["JSON_TYPES", "closed", "is_text", "lengths_of", "may_be_text", "strict"]
 
 MAX_DEPTH = 100
 # integers count as numbers
@@ -30,27 +33,54 @@ def closed(schema: Any) -> Any:
     """
     if not isinstance(schema, dict) or _is_put_together(schema):
         return schema
-    return _closed(schema, 0) or {"type": "object"}
+    return _changed(schema, _close, 0) or {"type": "object"}
 
 
-def _closed(schema: Any, depth: int) -> Any:
+def strict(schema: Any) -> Any:
+    """Give ``schema`` closed, and with all its properties required.
+
+    That is what OpenAI's ``strict`` means. A property that is nothing but a reference
+    stays as it is: it may lead back to its own object, which could then never end.
+    """
+    if not isinstance(schema, dict) or _is_put_together(schema):
+        return schema
+    return _changed(schema, _complete, 0) or {"type": "object"}
+
+
+def _close(schema: dict[str, Any]) -> None:
+    schema.setdefault("additionalProperties", False)
+
+
+def _complete(schema: dict[str, Any]) -> None:
+    _close(schema)
+    required = schema.get("required")
+    known = list(required) if isinstance(required, list) else []
+    schema["required"] = known + [
+        name
+        for name, one in schema["properties"].items()
+        if name not in known and not (isinstance(one, dict) and "$ref" in one)
+    ]
+
+
+def _changed(schema: Any, change: Callable[[dict[str, Any]], None], depth: int) -> Any:
+    """Copy a schema and change every object in it that names its properties."""
     if isinstance(schema, list):
-        return [_closed(one, depth + 1) for one in schema]
+        return [_changed(one, change, depth + 1) for one in schema]
     if not isinstance(schema, dict) or depth > MAX_DEPTH:
         return schema
     found = {
-        key: value if key in _VALUES else _closed_part(key, value, depth + 1)
+        key: value if key in _VALUES else _changed_part(key, value, change, depth + 1)
         for key, value in schema.items()
     }
     if isinstance(found.get("properties"), dict):
-        found.setdefault("additionalProperties", False)
+        change(found)
     return found
 
 
-def _closed_part(key: str, part: Any, depth: int) -> Any:
+def _changed_part(key: str, part: Any, change: Callable[[dict[str, Any]], None], depth: int) -> Any:
     if key in _NAMED and isinstance(part, dict):
-        return {name: _closed(one, depth) for name, one in part.items()}
-    return _closed(part, depth)
+        return {name: _changed(one, change, depth) for name, one in part.items()}
+    return _changed(part, change, depth)
 
 
 def _is_put_together(schema: Any, depth: int = 0) -> bool:
