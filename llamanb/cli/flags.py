@@ -7,6 +7,7 @@ all: ``options_of(arguments, "load")`` collects one part.
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ __all__ = ["add_server_flags", "is_given", "options_of"]
 class Flag:
     """One option: its names, what it sets, and how its word is read.
 
-    ``read=None`` is a switch, which sets ``value``.
+    ``read=None`` is a switch, which sets ``value``; ``is_list`` may stand several times.
     """
 
     names: tuple[str, ...]
@@ -33,6 +34,7 @@ class Flag:
     value: Any = True
     metavar: str | None = None
     choices: tuple[str, ...] | None = None
+    is_list: bool = False
 
 
 def add_server_flags(parser: argparse.ArgumentParser) -> None:
@@ -95,9 +97,8 @@ def _add(group: Any, flag: Flag) -> None:
     if flag.read is None:
         group.add_argument(*flag.names, action="store_const", const=flag.value, **options)
         return
-    group.add_argument(
-        *flag.names, type=flag.read, choices=flag.choices, metavar=flag.metavar, **options
-    )
+    options |= {"type": flag.read, "choices": flag.choices, "metavar": flag.metavar}
+    group.add_argument(*flag.names, action="append" if flag.is_list else "store", **options)
 
 
 def _add_others(
@@ -125,24 +126,31 @@ def _words(name: str, action: type[argparse.Action]) -> int | str | None:
     return None if name.endswith("=") else 0
 
 
-def _unless(usual: float, read: Callable[[str], float]) -> Callable[[str], float | None]:
-    """Read a number of which one means "as usual"."""
+def _unless(read: Callable[[str], float], *usual: float) -> Callable[[str], float | None]:
+    """Read a number of which some mean "as usual"."""
 
     def number(text: str) -> float | None:
         value = read(text)
-        return None if value == usual else value
+        return None if value in usual else value
 
     number.__name__ = read.__name__  # argparse's message says "invalid int value"
     return number
 
 
 def _layers(text: str) -> int:
-    return -1 if text in ("auto", "all") else int(text)
+    if text in ("auto", "all"):
+        return -1
+    if not text.removeprefix("-").isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number, 'auto' or 'all'")
+    return int(text)
 
 
-def _most_tokens(text: str) -> int | None:
-    number = int(text)
-    return None if number in (-1, -2) else number
+def _bias(text: str) -> tuple[int, float]:
+    """Read ``15043+1`` or ``15043-1``: a token and what is added to its logit."""
+    found = re.fullmatch(r"(\d+)([+-](?:\d+\.?\d*|inf))", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a token and a number, such as 15043-1.5")
+    return int(found[1]), float(found[2])
 
 
 def _parts(text: str) -> tuple[str, ...]:
@@ -156,8 +164,8 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(names=("-hff", "--hf-file"), sets="model.repo_file", read=str, metavar="FILE", help="this file of the repository"),
         Flag(names=("-hft", "--hf-token"), sets="load.token", read=str, metavar="TOKEN", help="access token of Hugging Face"),
         Flag(names=("-a", "--alias"), sets="serve.name", read=str, metavar="NAME", help="what clients call the model"),
-        Flag(names=("-c", "--ctx-size"), sets="load.n_ctx", read=_unless(0, int), metavar="N", help="tokens that one prompt and its answer may have together (0: chosen by model and memory)"),
-        Flag(names=("-np", "--parallel"), sets="load.n_seq_max", read=_unless(-1, int), metavar="N", help="requests answered side by side (4)"),
+        Flag(names=("-c", "--ctx-size"), sets="load.n_ctx", read=_unless(int, 0), metavar="N", help="tokens that one prompt and its answer may have together (0: chosen by model and memory)"),
+        Flag(names=("-np", "--parallel"), sets="load.n_seq_max", read=_unless(int, -1), metavar="N", help="requests answered side by side (4)"),
         Flag(names=("-kvu", "--kv-unified"), sets="load.kv_unified", help="let all requests share one cache of tokens"),
         Flag(names=("-no-kvu", "--no-kv-unified"), sets="load.kv_unified", value=False, help="give each request its own part of the cache"),
         Flag(names=("-ctk", "--cache-type-k"), sets="load.type_k", read=str, choices=KV_TYPES, metavar="TYPE", help="numbers of the cache's keys (f16)"),
@@ -168,11 +176,11 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(names=("--pooling",), sets="load.pooling", read=str, choices=("none", "mean", "cls", "last", "rank"), help="how token vectors become one"),
         Flag(names=("--chat-template",), sets="model.template", read=str, metavar="JINJA", help="a chat template instead of the model's own"),
         Flag(names=("--chat-template-file",), sets="model.template_file", read=str, metavar="FILE", help="the same, from a file"),
-        Flag(names=("--sleep-idle-seconds",), sets="load.ttl", read=_unless(-1, float), metavar="S", help="give the memory back after S seconds without a request; the next one loads again"),
+        Flag(names=("--sleep-idle-seconds",), sets="load.ttl", read=_unless(float, -1), metavar="S", help="give the memory back after S seconds without a request; the next one loads again"),
     ),
     "machine": (
-        Flag(names=("-t", "--threads"), sets="load.n_threads", read=_unless(-1, int), metavar="N", help="threads that write (all cores but one)"),
-        Flag(names=("-tb", "--threads-batch"), sets="load.n_threads_batch", read=_unless(-1, int), metavar="N", help="threads that read prompts"),
+        Flag(names=("-t", "--threads"), sets="load.n_threads", read=_unless(int, -1), metavar="N", help="threads that write (all cores but one)"),
+        Flag(names=("-tb", "--threads-batch"), sets="load.n_threads_batch", read=_unless(int, -1), metavar="N", help="threads that read prompts"),
         Flag(names=("-b", "--batch-size"), sets="load.n_batch", read=int, metavar="N", help="tokens of a prompt read in one step (2048)"),
         Flag(names=("-ub", "--ubatch-size"), sets="load.n_ubatch", read=int, metavar="N", help="of these computed at once (512)"),
         Flag(names=("-ngl", "--gpu-layers", "--n-gpu-layers"), sets="load.n_gpu_layers", read=_layers, metavar="N", help="layers on a GPU (all)"),
@@ -183,8 +191,8 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(names=("--mlock",), sets="load.use_mlock", help="keep the model from the swap"),
     ),
     "answers whose request does not say": (
-        Flag(names=("-n", "--predict", "--n-predict"), sets="serve.max_tokens", read=_most_tokens, metavar="N", help="most tokens of an answer (-1: as many as fit)"),
-        Flag(names=("-s", "--seed"), sets="serve.seed", read=_unless(-1, int), metavar="N", help="seed (-1: a new one each time)"),
+        Flag(names=("-n", "--predict", "--n-predict"), sets="serve.max_tokens", read=_unless(int, -1, -2), metavar="N", help="most tokens of an answer (-1: as many as fit)"),
+        Flag(names=("-s", "--seed"), sets="serve.seed", read=_unless(int, -1), metavar="N", help="seed (-1: a new one each time)"),
         Flag(names=("--temp", "--temperature"), sets="serve.temperature", read=float, metavar="T", help="temperature (0.8)"),
         Flag(names=("--top-k",), sets="serve.top_k", read=int, metavar="N", help="the N likeliest tokens (40; 0: off)"),
         Flag(names=("--top-p",), sets="serve.top_p", read=float, metavar="P", help="the likeliest that make up P (0.95; 1: off)"),
@@ -194,6 +202,7 @@ GROUPS: dict[str, tuple[Flag, ...]] = {
         Flag(names=("--repeat-penalty",), sets="serve.repeat_penalty", read=float, metavar="X", help="penalty of repetition (1: off)"),
         Flag(names=("--presence-penalty",), sets="serve.presence_penalty", read=float, metavar="X", help="penalty of tokens that occurred (0: off)"),
         Flag(names=("--frequency-penalty",), sets="serve.frequency_penalty", read=float, metavar="X", help="penalty by how often they did (0: off)"),
+        Flag(names=("-l", "--logit-bias"), sets="serve.logit_bias", read=_bias, metavar="TOKEN(+/-)X", is_list=True, help="make a token likelier or less likely; may be repeated"),
         Flag(names=("--ignore-eos",), sets="serve.ignore_eos", help="go on after the end of an answer"),
         Flag(names=("-rea", "--reasoning"), sets="thinking.reasoning", read=str, choices=("on", "off", "auto"), help="whether to think first (auto: as the template does)"),
         Flag(names=("--reasoning-budget",), sets="thinking.budget", read=str, choices=("0", "-1"), help="0: do not think; -1: as long as it takes"),

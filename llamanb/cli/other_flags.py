@@ -86,8 +86,6 @@ REFUSED = MappingProxyType(
             "--chat-template-kwargs",
             "--reasoning-effort",
             "--reasoning-budget-message",
-            "-l",
-            "--logit-bias",
             "-r",
             "--reverse-prompt",
         ),

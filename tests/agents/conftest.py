@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from llamanb.servers import Server
 
 DEAD_PROXY = "http://127.0.0.1:9"  # what would leave this machine goes nowhere
+# What the toy was trained on: a question, and an answer without thinking.
+SHORT_TEMPLATE = """\
+{%- set asked = (messages | selectattr("role", "equalto", "user") | list)[-1].content -%}
+{%- set text = asked if asked is string else asked[-1].text -%}
+{{- "<|im_start|>user\\n" + text.strip().split("\\n")[-1] + "<|im_end|>\\n" -}}
+{{- "<|im_start|>assistant\\n<think>\\n\\n</think>\\n\\n" -}}
+"""
 NOTE = "The magic word is xylophone."
 _reasons: list[str] = []
 
@@ -66,6 +73,11 @@ class Place:
         """A file whose text no model can guess."""
         return self.project / "notes.txt"
 
+    @property
+    def template(self) -> Path:
+        """A chat template that shows the last question alone."""
+        return self.home / "short.jinja"
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
@@ -86,12 +98,18 @@ def place(tmp_path: Path) -> Place:
     }
     place = Place(home=home, project=project, environment=environment)
     place.notes.write_text(f"{NOTE}\n", encoding="utf-8")
+    place.template.write_text(SHORT_TEMPLATE, encoding="utf-8")
     return place
 
 
 @pytest.fixture
 def agent_server(demo_path: Path) -> Iterator[Server]:
-    """Give a server of the demo model with the room that agents need, and short answers."""
+    """Give a server of the demo model with the room that agents need.
+
+    After a prompt of that length the toy goes on and on; a bias helps it to an end.
+    """
     model = llamanb.load(demo_path, name="agents-demo", n_ctx=32_768, kv_unified=True, n_threads=1)
-    with model, llamanb.serve(model, max_tokens=128, seed=1, enable_thinking=False) as server:
+    end = model.tokenize("<|im_end|>", add_special=False, parse_special=True)[0]
+    options: dict[str, Any] = {"seed": 1, "max_tokens": 256, "logit_bias": {end: 6.0}}
+    with model, llamanb.serve(model, enable_thinking=False, **options) as server:
         yield server

@@ -2,9 +2,9 @@
 
 A coding agent leaves it to the model which tool to call, and the bundled toy is too
 weak to choose well among a dozen. So requests are sent on with one tool whose arguments
-may have one value only, and the first of a talk with a ``tool_choice`` naming it. All
-else is real: the program, the dialect, the server, the model, and the grammar that
-writes the call.
+may have one value only, the first of a talk with a ``tool_choice`` naming that tool, and
+the next ones with ``none``. All else is real: the program, the dialect, the server, the
+model, and the grammar that writes the call.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def force(path: str, body: dict[str, Any], call: ForcedCall) -> bool:
     offered = [tool for tool in body.get("tools") or [] if dialect.name_of(tool) == call.tool]
     for tool in offered:
         dialect.narrow(tool, call.schema)
-    if not offered or _has_result(body):
-        return False
-    body |= dialect.forces(call.tool)
-    return True
+    is_first = not _has_result(body)
+    if offered:
+        body |= dialect.one_call(call.tool) if is_first else {"tool_choice": dialect.none}
+    return bool(offered) and is_first
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Dialect:
 
     name_of: Callable[[dict[str, Any]], str | None]
     narrow: Callable[[dict[str, Any], dict[str, Any]], None]
-    forces: Callable[[str], dict[str, Any]]
+    one_call: Callable[[str], dict[str, Any]]
+    none: Any = "none"
 
 
 def _has_result(body: dict[str, Any]) -> bool:
@@ -102,6 +103,7 @@ DIALECTS = {
         lambda name: {
             "tool_choice": {"type": "tool", "name": name, "disable_parallel_tool_use": True}
         },
+        {"type": "none"},
     ),
 }
 

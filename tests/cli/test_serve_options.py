@@ -29,6 +29,7 @@ def parsed(*words: str) -> dict[str, dict[str, Any]]:
         pytest.param(["-ngl", "all", "--no-mmap"], {"load": {"n_gpu_layers": -1, "use_mmap": False}}, id="machine"),
         pytest.param(["-fa", "off", "-ctk", "q8_0", "-kvu"], {"load": {"flash_attn": "off", "type_k": "q8_0", "kv_unified": True}}, id="cache"),
         pytest.param(["--temp", "0", "--top-k", "5", "-n", "9"], {"serve": {"temperature": 0.0, "top_k": 5, "max_tokens": 9}}, id="sampling"),
+        pytest.param(["-l", "7+1.5", "-l", "8-inf"], {"serve": {"logit_bias": [(7, 1.5), (8, float("-inf"))]}}, id="bias"),
         pytest.param(["-a", "mine", "--no-slots", "--metrics"], {"serve": {"name": "mine", "slots": False, "metrics": True}}, id="server"),
         pytest.param(["--cors-origins", "http://a, http://b"], {"serve": {"cors_origins": ("http://a", "http://b")}}, id="origins"),
         pytest.param(["--api", "openai,anthropic"], {"serve": {"apis": ("openai", "anthropic")}}, id="dialects"),
