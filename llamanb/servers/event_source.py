@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["OR_EVENTS", "EventSource", "StreamWriter", "frame"]
 
-# for the OpenAPI description of routes that answer with one body or with a stream
-OR_EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
-}
+# For the OpenAPI description of routes that answer with one body or with a stream. It says
+# nothing of the events, as some tools take a schema there to be that of each event.
+OR_EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",

@@ -171,7 +171,7 @@ def test_examples_of_every_template_stream_monotonically(templates: dict[str, st
             parser, events = StreamParser(prompt), []
             for place, character in enumerate(text):
                 events += parser.feed(character)
-                if place % 7 == 0:
+                if place % 13 == 0:
                     part = parse(text[: place + 1], prompt, is_partial=True)
                     assert shown(part) == shown(join_events(events)), (name, text[: place + 1])
             events += parser.finish()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
@@ -45,7 +46,7 @@ TOOLS = [
     for name, schema in SCHEMAS.items()
 ]
 SAMPLING = SamplingSettings(max_tokens=600)
-GENERATIONS = 50
+GENERATIONS = int(os.environ.get("LLAMANB_TEST_GENERATIONS", "20"))  # 50 for a release
 
 
 @pytest.fixture(params=random_gguf.REAL_VOCABULARIES, scope="module")

@@ -35,6 +35,7 @@ def run(state: NotebookState) -> Iterator[Run]:
         name, _, rest = line.partition(" ")
         return repr(run_command(name, parse_line(rest, COMMANDS[name]), state))
 
+    manager().unload(force=True)  # what tests of other rooms have left
     aliases = set(manager().aliases)
     yield run
     manager().unload(force=True)

@@ -12,14 +12,13 @@ from llamanb.servers.anthropic.adapter import hides_thinking, read_request
 from llamanb.servers.anthropic.event_stream import MessageWriter
 from llamanb.servers.anthropic.requests import CountTokensRequest, MessagesRequest
 from llamanb.servers.anthropic.responses import CountTokensResponse, MessageResponse
-from llamanb.servers.event_source import EventSource
+from llamanb.servers.event_source import OR_EVENTS, EventSource
 from llamanb.servers.problems import request_id_of
 from llamanb.servers.service import Service
 
 __all__ = ["make_router"]
 
-_STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
-_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": MessageResponse, "content": _STREAM}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {200: {"model": MessageResponse, **OR_EVENTS[200]}}
 _LIVE = ("/", "/api/hello")  # Claude Code asks these whether anybody is there
 
 

@@ -87,13 +87,18 @@ def test_the_short_address_answers_too(http: httpx.Client) -> None:
 
 
 def test_a_ping_is_an_event_with_a_number(serve_model: ServeModel, tiny_gguf: Path) -> None:
-    server = serve_model(tiny_gguf, ping_s=0.01)
-    with httpx.stream("POST", f"{server.url}/v1/responses", json=ENDLESS, timeout=30) as answer:
-        events = _events(answer)
-        kinds = [next(events) for _ in range(3)]
-        pinged = next(event for event in events if event["type"] == "response.in_progress")
-    assert [event["sequence_number"] for event in kinds] == [0, 1, 2]
-    assert pinged["response"]["status"] == "in_progress"
+    server = serve_model(tiny_gguf, load={"n_seq_max": 1, "n_ctx": 8192}, ping_s=0.01)
+    address = f"{server.url}/v1/responses"
+    with (
+        httpx.stream("POST", address, json=ENDLESS, timeout=30) as busy,
+        httpx.stream("POST", address, json=ENDLESS, timeout=30) as waiting,
+    ):
+        assert busy.status_code == 200
+        events = _events(waiting)
+        told = [next(events) for _ in range(3)]
+    assert [event["sequence_number"] for event in told] == [0, 1, 2]
+    assert [event["type"] for event in told[1:]] == ["response.in_progress"] * 2
+    assert told[2]["response"]["status"] == "in_progress"
 
 
 @pytest.mark.parametrize("is_stream", [True, False])
