@@ -5,17 +5,26 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from llamanb.servers.registry import registry
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from llamanb.models import Model
     from llamanb.servers.background import BackgroundServer
     from llamanb.servers.request_log import LogEntry
     from llamanb.servers.service import Service
 
-__all__ = ["Server"]
+__all__ = ["Server", "close_unserved"]
 
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # recognised, not chosen
+
+
+def close_unserved(models: Iterable[Model]) -> None:
+    """Close models that were opened for a server, but not those that another one uses."""
+    for model in models:
+        if not any(server.serves(model) for server in registry().values()):
+            model.close()
 
 
 class Server:
@@ -93,6 +102,10 @@ class Server:
         """The model that answers when none is named."""
         return self._service.models.default
 
+    def serves(self, model: Model) -> bool:
+        """Whether a model is one of those it answers with."""
+        return any(one is model for one in self._service.models.all)
+
     @property
     def n_ctx(self) -> int:
         """How many tokens a prompt and its answer may have together."""
@@ -146,8 +159,7 @@ class Server:
         self._background.stop(timeout)
         for callback in self._on_stop:
             callback(self)
-        for model in self._owned:
-            model.close()
+        close_unserved(self._owned)
 
     def on_stop(self, callback: Callable[[Server], None]) -> None:
         """Call ``callback`` when it has been stopped."""

@@ -14,7 +14,7 @@ from llamanb.servers.registry import registry
 from llamanb.servers.request_log import RequestLog
 from llamanb.servers.security import check_bind, default_api_key
 from llamanb.servers.served_models import ServedModels
-from llamanb.servers.server import Server
+from llamanb.servers.server import Server, close_unserved
 from llamanb.servers.service import Service
 from llamanb.servers.widening import widened
 from llamanb.settings import SamplingSettings, ServerSettings, refuse_unknown
@@ -150,11 +150,11 @@ def _known_by(settings: ServerSettings, api_key: str | None) -> object:
 
 
 def _make_way(port: int, *, replace: bool) -> None:
-    """Stop our own server on a port, if that is wanted."""
+    """Stop our own server on a port, if that is wanted or its model is gone."""
     rival = registry().get(port)
     if rival is None:
         return
-    if not replace:
+    if not replace and rival.model.state != "closed":
         raise ServerError(
             f"{rival.url} is served already, with other options or another model; stop it, "
             "or pass replace=True"
@@ -175,8 +175,7 @@ def _start(
         background.start()
     except BaseException:
         listener.close()
-        for one in owned:
-            one.close()
+        close_unserved(owned)
         raise
     return Server(service, background, owned=tuple(owned))
 

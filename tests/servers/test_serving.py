@@ -91,6 +91,14 @@ def test_other_options_on_the_same_port_need_replace(demo: Model) -> None:
     assert (first.status, second.status, second.port) == ("stopped", "running", port)
 
 
+def test_a_server_whose_model_was_unloaded_makes_way(demo: Model, demo_path: Path) -> None:
+    port = free_port()
+    first = llamanb.serve(demo, port=port)
+    demo.unload()
+    second = llamanb.serve(loaded(demo_path), port=port)
+    assert (first.status, second.status) == ("stopped", "running")
+
+
 def test_a_port_that_another_program_has_is_an_error_here(demo: Model) -> None:
     with bind("127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
@@ -211,6 +219,18 @@ def test_a_longer_context_shares_the_weights(demo_path: Path) -> None:
     assert manager().default is demo
     server.stop()
     assert "small-8192" not in manager()
+
+
+def test_servers_that_share_a_longer_context_stop_one_by_one(demo_path: Path) -> None:
+    demo = loaded(demo_path, n_ctx=512, name="small")
+    first = llamanb.serve(demo, n_ctx=4096)
+    second = llamanb.serve(demo, n_ctx=4096, max_tokens=3)
+    assert first.model is second.model
+    first.stop()
+    body = {"messages": [{"role": "user", "content": "Hello"}]}
+    assert httpx.post(f"{second.base_url}/chat/completions", json=body).status_code == 200
+    second.stop()
+    assert "small-4096" not in manager()
 
 
 def test_a_context_longer_than_the_training_is_lowered(tiny_gguf: Path) -> None:
