@@ -106,6 +106,14 @@ def test_nobody_is_placed_when_all_sequences_are_busy() -> None:
     assert place(_run([1]), [SequenceSlot(id=0, run=_run([1]))], may_copy=True) is None
 
 
+def test_a_lone_prompt_whose_steps_are_slow_at_any_size_is_not_taken_in_crumbs() -> None:
+    pace = Pace()
+    for _ in range(50):
+        pace.learn(n_prompt=pace.budget(0, 2048), n_generated=0, seconds=1.4)
+    assert pace.budget(0, 2048) == 64
+    assert pace.budget(0, 20) == 20
+
+
 def test_a_prompt_beside_streams_is_taken_in_small_chunks() -> None:
     pace = Pace()
     for _ in range(50):
