@@ -39,7 +39,7 @@ __all__ = [
     "ToolUseBlock",
 ]
 
-MAX_MESSAGES = 20_000
+MAX_MESSAGES = 10_000
 MAX_BLOCKS = 20_000
 MAX_TOOLS = 1024
 Name = Annotated[StrictStr, Field(min_length=1, max_length=256)]

@@ -5,9 +5,11 @@ text-embeddings-inference share (rerank).
 """
 
 # no `from __future__ import annotations`: pydantic reads these types
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, Strict
+
+from llamanb.servers.fields import Flag, Text, Whole
 
 __all__ = [
     "MOST_TEXTS",
@@ -23,16 +25,6 @@ MOST_TOKENS = 1 << 17
 LARGEST_TOKEN = (1 << 31) - 1
 
 
-def _whole(value: Any) -> Any:
-    """Read 5.0 as 5, and nothing else: not "5", not true."""
-    if isinstance(value, bool | str):
-        raise ValueError("Input should be a valid integer")  # noqa: TRY004  # pydantic's protocol
-    return value
-
-
-Text = Annotated[str, Strict()]
-Flag = Annotated[bool, Strict()]
-Whole = Annotated[int, BeforeValidator(_whole)]
 # A body of 8 MB has room for a million wrong items: the first one is enough to know.
 Token = Annotated[int, Strict(), Field(ge=0, le=LARGEST_TOKEN)]
 Tokens = Annotated[list[Token], Field(fail_fast=True, min_length=1, max_length=MOST_TOKENS)]

@@ -6,9 +6,11 @@ with the names of llama-server and vLLM where they mean the same.
 """
 
 # no `from __future__ import annotations`: pydantic reads these types
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field
+
+from llamanb.servers.fields import Flag, Many, Number, Text, Whole
 
 __all__ = [
     "CalledFunction",
@@ -28,19 +30,6 @@ MOST_LOGPROBS = 64
 MOST_PARTS = 10_000
 
 
-def _whole(value: Any) -> Any:
-    """Read 5.0 as 5, and nothing else: not "5", not true."""
-    if isinstance(value, bool | str):
-        raise ValueError("Input should be a valid integer")  # noqa: TRY004  # pydantic's protocol
-    return value
-
-
-Text = Annotated[str, Strict()]
-Flag = Annotated[bool, Strict()]
-Number = Annotated[float, Strict()]
-Whole = Annotated[int, BeforeValidator(_whole)]
-T = TypeVar("T")
-Many = Annotated[list[T], Field(fail_fast=True)]  # one error is enough, of a million
 Name = Annotated[Text, Field(min_length=1)]
 TokenText = Annotated[str, Field(pattern=r"^[0-9]{1,9}$")]
 Token = Annotated[Whole, Field(ge=0)]

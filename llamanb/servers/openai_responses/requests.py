@@ -7,9 +7,11 @@ https://platform.openai.com/docs/api-reference/responses.
 """
 
 # no `from __future__ import annotations`: pydantic reads these types
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field
+
+from llamanb.servers.fields import Flag, Many, Number, Text, Whole
 
 __all__ = ["InputTokensRequest", "ReasoningOptions", "ResponsesRequest", "TextOptions"]
 
@@ -17,20 +19,7 @@ MOST_LOGPROBS = 20
 MOST_ITEMS = 10_000
 
 
-def _whole(value: Any) -> Any:
-    """Read 5.0 as 5, and nothing else: not "5", not true."""
-    if isinstance(value, bool | str):
-        raise ValueError("Input should be a valid integer")  # noqa: TRY004  # pydantic's protocol
-    return value
-
-
-Text = Annotated[str, Strict()]
-Flag = Annotated[bool, Strict()]
-Number = Annotated[float, Strict()]
-Whole = Annotated[int, BeforeValidator(_whole)]
 Object = dict[str, Any]
-T = TypeVar("T")
-Many = Annotated[list[T], Field(fail_fast=True)]  # one error is enough, of a million
 
 
 class _Body(BaseModel):
