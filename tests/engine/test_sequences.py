@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -106,12 +107,27 @@ def test_nobody_is_placed_when_all_sequences_are_busy() -> None:
     assert place(_run([1]), [SequenceSlot(id=0, run=_run([1]))], may_copy=True) is None
 
 
-def test_a_lone_prompt_whose_steps_are_slow_at_any_size_is_not_taken_in_crumbs() -> None:
-    pace = Pace()
+@pytest.mark.parametrize("fixed_s", [0.5, 1.0, 1.4])
+def test_a_lone_prompt_whose_steps_are_slow_at_any_size_is_not_taken_in_crumbs(
+    fixed_s: float,
+) -> None:
+    pace, taken = Pace(), []
     for _ in range(50):
-        pace.learn(n_prompt=pace.budget(0, 2048), n_generated=0, seconds=1.4)
-    assert pace.budget(0, 2048) == 64
+        taken.append(pace.budget(0, 2048))
+        pace.learn(n_prompt=taken[-1], n_generated=0, seconds=fixed_s + taken[-1] / 500)
+    assert min(taken[25:]) >= 64
     assert pace.budget(0, 20) == 20
+
+
+def test_a_prompt_that_gets_costlier_with_its_depth_is_not_taken_in_crumbs() -> None:
+    pace, seconds, depth = Pace(), [], 0
+    while depth < 30_000:
+        taken = pace.budget(0, 2048)
+        depth += taken
+        seconds.append(depth / 20_000 + taken / 400)
+        pace.learn(taken, 0, seconds[-1])
+    assert max(seconds) < 6
+    assert len(seconds) < 200
 
 
 def test_a_prompt_beside_streams_is_taken_in_small_chunks() -> None:
