@@ -64,7 +64,7 @@ class Finder:
             aliases=aliases,
             revision=request.revision,
             token=request.token,
-            progress=request.progress,
+            progress=request.progress is not False,
         )
         if key[0] not in aliases and parse_hub_spec(key[0]) is not None:
             self._found[key] = source

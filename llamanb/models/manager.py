@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llamanb.models.plan import LoadPlan
+    from llamanb.models.progress import Progress
     from llamanb.settings import FlashAttention, KvType, Pooling
 
 __all__ = ["ModelManager"]
@@ -101,7 +102,7 @@ class ModelManager(Mapping[str, Model]):
         pin: bool | None = None,
         revision: str | None = None,
         token: str | None = None,
-        progress: bool = True,
+        progress: Progress = True,
         timeout: float | str | None = None,
         reload: bool = False,
         trust: Literal["check", "trusted"] = "check",
@@ -131,7 +132,8 @@ class ModelManager(Mapping[str, Model]):
         ttl : seconds (or ``"30m"``) without a request after which it is evicted.
         pin : True: never evict it.
         revision, token : branch or commit, and access token, of a hub model.
-        progress : show a bar when loading or downloading takes long.
+        progress : show a bar when loading or downloading takes long; a function is called
+            with what part is loaded, 0.0 to 1.0, instead.
         timeout : seconds (or ``"2m"``) that loading may take; None for any time.
         reload : load it anew although it is resident.
         trust : ``"trusted"`` skips the trial load of a file that is new here.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import os
 
     from llamanb.models.preflight import FileIdentity, GgufHeader, ModelKind
+    from llamanb.models.progress import Progress
     from llamanb.models.sources import ModelSource
 
 __all__ = ["LoadPlan", "LoadRequest", "check_kind", "read_bytes", "read_count", "read_seconds"]
@@ -43,7 +44,7 @@ class LoadRequest:
     pin: bool | None
     revision: str | None
     token: str | None
-    progress: bool
+    progress: Progress
     timeout_s: float | None
     started: float
     reload: bool
@@ -94,9 +95,12 @@ def _settings(kind: Any, options: dict[str, Any]) -> Any:
 
 
 def _check_kinds(options: dict[str, Any]) -> None:
-    for option in ("use_mmap", "use_mlock", "kv_unified", "progress", "reload"):
+    for option in ("use_mmap", "use_mlock", "kv_unified", "reload"):
         if not isinstance(options[option], bool):
             raise OptionError(f"{option}={options[option]!r} is not possible: it must be a bool")
+    progress = options["progress"]
+    if not isinstance(progress, bool) and not callable(progress):
+        raise OptionError(f"progress={progress!r} must be True, False or a function")
     for option in ("embedding", "pin"):
         if not isinstance(options[option], bool | None):
             raise OptionError(f"{option}={options[option]!r} must be True, False or None")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llamanb.settings import read_environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-__all__ = ["bar_class", "counting_bar", "load_bar"]
+__all__ = ["Progress", "bar_class", "counting_bar", "load_bar"]
+
+# Whether to show a bar, or who is told how much is done, from 0.0 to 1.0.
+Progress = bool | Callable[[float], None]
 
 QUICK_S = 0.5  # what is over sooner shows no bar
 logger = logging.getLogger(__name__)
@@ -35,8 +39,11 @@ def bar_class(*, progress: bool) -> Any:
 
 
 @contextmanager
-def load_bar(label: str, *, progress: bool) -> Iterator[Callable[[float], None] | None]:
+def load_bar(label: str, *, progress: Progress) -> Iterator[Callable[[float], None] | None]:
     """Show how much of a model is loaded; gives what to call with 0.0 … 1.0."""
+    if not isinstance(progress, bool):
+        yield _harmless(progress)
+        return
     if not _is_wanted(progress=progress):
         yield None
         return
@@ -44,17 +51,22 @@ def load_bar(label: str, *, progress: bool) -> Iterator[Callable[[float], None] 
         total=100, desc=f"loading {label}", unit="%", delay=QUICK_S, leave=False
     )
 
-    def show(fraction: float) -> None:
-        try:
-            bar.update(round(100 * fraction) - bar.n)
-        except Exception:
-            # an exception in this native callback would cancel the load
-            logger.debug("the progress bar failed", exc_info=True)
-
     try:
-        yield show
+        yield _harmless(lambda fraction: bar.update(round(100 * fraction) - bar.n))
     finally:
         bar.close()
+
+
+def _harmless(show: Callable[[float], object]) -> Callable[[float], None]:
+    """Keep what ``show`` raises to itself: in a native callback it would cancel the load."""
+
+    def told(fraction: float) -> None:
+        try:
+            show(fraction)
+        except Exception:
+            logger.debug("showing progress failed", exc_info=True)
+
+    return told
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from llamanb.engine import FinalRecord
 from llamanb.errors import ModelBusyError, ModelClosedError, ModelLoadTimeout
 from llamanb.models.plan import check_kind
 from llamanb.models.preflight import ModelKind, check_unchanged
-from llamanb.models.progress import load_bar
+from llamanb.models.progress import Progress, load_bar
 from llamanb.models.shared import SharedStore
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class Residence:
         *,
         timeout_s: float | None = None,
         started: float | None = None,
-        progress: bool = False,
+        progress: Progress = False,
     ) -> None:
         """Load the weights and make the context, as far as they are not there.
 
@@ -267,7 +267,7 @@ class Residence:
             timeout_s=shown,
         )
 
-    def _open_gated(self, kind: Kind, deadline: float | None, *, progress: bool) -> None:
+    def _open_gated(self, kind: Kind, deadline: float | None, *, progress: Progress) -> None:
         if self._is_closed:
             raise ModelClosedError(f"model {self.name!r} was unloaded meanwhile")
         context = self.context(kind)
@@ -285,7 +285,7 @@ class Residence:
             raise
         self._keep(kind, weights, hold)
 
-    def _loader(self, deadline: float | None, *, progress: bool) -> Callable[[], LoadedModel]:
+    def _loader(self, deadline: float | None, *, progress: Progress) -> Callable[[], LoadedModel]:
         def load() -> LoadedModel:
             plan = self.plan
             check_unchanged(plan.header, plan.identity)

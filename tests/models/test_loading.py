@@ -224,3 +224,24 @@ def test_process_ends_cleanly_while_generating(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_function_is_told_how_much_is_loaded(real: ModelManager, slow_gguf: Path) -> None:
+    parts: list[float] = []
+    real.load(slow_gguf, **SMALL, progress=parts.append)
+    assert parts == sorted(parts)
+    assert parts[-1] == 1.0
+
+
+def _failing(part: float) -> None:
+    raise ValueError(part)
+
+
+def test_a_function_that_fails_does_not_fail_the_load(real: ModelManager, tiny_gguf: Path) -> None:
+    assert real.load(tiny_gguf, **SMALL, progress=_failing).state == "idle"
+
+
+def test_progress_must_be_a_switch_or_a_function(real: ModelManager, tiny_gguf: Path) -> None:
+    wrong: Any = "yes"
+    with pytest.raises(LlamanbError, match="progress='yes' must be True, False or a function"):
+        real.load(tiny_gguf, **SMALL, progress=wrong)
