@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from llamanb.engine import system_info
     from llamanb.integrations import clients
     from llamanb.models import Model, ModelManager, hub, load, ps, unload
+    from llamanb.notebook.chat.widget import ChatWidget
+    from llamanb.notebook.grammar_lab import GrammarLab
     from llamanb.servers import Server, serve, serve_anthropic, serve_openai
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ChatWidget",
+    "GrammarLab",
     "Model",
     "ModelManager",
     "Server",
@@ -50,7 +54,9 @@ _HOMES = {
     "llamanb.conversation.tools": ("Tool", "ToolDecision", "ToolRequest", "tool"),
     "llamanb.engine": ("system_info",),
     "llamanb.models": ("Model", "ModelManager", "load", "ps", "unload"),
+    "llamanb.notebook.chat.widget": ("ChatWidget",),
     "llamanb.notebook": ("load_ipython_extension", "unload_ipython_extension"),
+    "llamanb.notebook.grammar_lab": ("GrammarLab",),
     "llamanb.servers": ("Server", "serve", "serve_anthropic", "serve_openai"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

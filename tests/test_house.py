@@ -30,6 +30,7 @@ TEXT_FILES = {
     ".json",
     ".jinja",
     ".js",
+    ".mjs",
     ".css",
     "",
 }
@@ -114,6 +115,7 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         "llamanb/cli/notebooks/01_quickstart.ipynb",
         "llamanb/cli/notebooks/02_tool_calls_and_grammars.ipynb",
         "llamanb/cli/notebooks/03_servers.ipynb",
+        "llamanb/cli/notebooks/05_look_inside.ipynb",
         "llamanb/notebook/static/server_panel.js",
         "llamanb/cli/jupyter_config/labconfig/page_config.json",
     ],

@@ -1,6 +1,7 @@
 """Messages in, prompt out; raw text in, events out. Pure: no model, no thread."""
 
 from llamanb.chat_layer.build import build
+from llamanb.chat_layer.call_spans import CallSpan, call_spans
 from llamanb.chat_layer.events import (
     ChatEvent,
     Finished,
@@ -17,6 +18,7 @@ from llamanb.chat_layer.syntax.message import MessageParts
 from llamanb.chat_layer.template import render_template
 
 __all__ = [
+    "CallSpan",
     "ChatEvent",
     "ChatMessage",
     "ChatPrompt",
@@ -32,6 +34,7 @@ __all__ = [
     "ToolCallStart",
     "ToolResult",
     "build",
+    "call_spans",
     "parse",
     "render_template",
 ]

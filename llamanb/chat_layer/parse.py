@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llamanb.chat_layer.events import ChatEvent
     from llamanb.chat_layer.prompt import ChatMessage, ChatPrompt
 
-__all__ = ["StreamParser", "parse"]
+__all__ = ["StreamParser", "description_of", "parse"]
 
 
 class StreamParser:
@@ -28,7 +28,7 @@ class StreamParser:
     """
 
     def __init__(self, prompt: ChatPrompt) -> None:
-        description = prompt.description or _plain(prompt)
+        description = description_of(prompt)
         self._parser = SyntaxParser(description)
         if description.begun:
             self._parser.feed(description.begun)
@@ -47,8 +47,12 @@ class StreamParser:
         return self._parser.finish()
 
 
+def description_of(prompt: ChatPrompt) -> Description:
+    """Give what the output of ``prompt`` is read by; one made by hand has none of its own."""
+    return prompt.description or _plain(prompt)
+
+
 def _plain(prompt: ChatPrompt) -> Description:
-    """Describe the output of a prompt that was made by hand."""
     syntax = prompt.syntax
     thinking = Thinking(
         start=prompt.thinking_start, ends=prompt.thinking_ends, is_open=prompt.thinking_open

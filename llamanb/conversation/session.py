@@ -7,9 +7,10 @@ import json
 import secrets
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from llamanb.chat_layer.messages import content_text
+from llamanb.chat_layer.messages import content_text, copy_messages
 from llamanb.conversation.history import (
     call_ids,
     completed,
@@ -25,7 +26,7 @@ from llamanb.models.typed import target_of
 from llamanb.settings import SamplingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from llamanb.chat_layer import ChatMessage
     from llamanb.conversation.tools import Tool
@@ -108,6 +109,7 @@ class Session:
         self._affinity = f"session-{secrets.token_hex(8)}"
         self._current: TalkStream | None = None
         self._changing = threading.RLock()
+        self._watchers: list[Callable[[], None]] = []
 
     @property
     def tools(self) -> Mapping[str, Tool[..., Any]]:
@@ -153,8 +155,9 @@ class Session:
             must match, a dictionary or a type such as a pydantic model, or ``regex``
             or ``choices``;
             ``enable_thinking``, ``chat_template``, ``chat_template_kwargs``,
-            ``reasoning_format``; and the fields of
-            :class:`~llamanb.settings.SamplingSettings`.
+            ``reasoning_format``; ``answer_tokens``, with which the turn's first reply
+            begins (see :func:`~llamanb.models.alternatives.alternative_tokens`); and the
+            fields of :class:`~llamanb.settings.SamplingSettings`.
 
         Raises
         ------
@@ -195,6 +198,17 @@ class Session:
             self.stop()
             return self._begin(self.messages[: last_question(self.messages) + 1], options)
 
+    def go_on(self, **options: Any) -> TalkStream:
+        """Let the model answer the messages as they stand, such as after tool results.
+
+        Options and errors as of ``stream``; also OptionError if there is no message.
+        """
+        with self._changing:
+            self.stop()
+            if not self.messages:
+                raise OptionError("there is nothing to answer: the talk has no message")
+            return self._begin(completed(self.messages), options)
+
     def resume(self, results: Mapping[str, str], **options: Any) -> TalkStream:
         """Go on after calls that came back, with their results by call id.
 
@@ -233,6 +247,7 @@ class Session:
             place = last_question(self.messages)
             content = self.messages[place]["content"]
             del self.messages[place:]
+        self._tell()
         return content_text(content)
 
     def reset(self) -> None:
@@ -240,6 +255,38 @@ class Session:
         with self._changing:
             self.stop()
             self.messages.clear()
+        self._tell()
+
+    def replace_messages(self, messages: Iterable[Mapping[str, Any]]) -> None:
+        """Put other messages in the place of all; a turn that goes on is cancelled first.
+
+        Parameters
+        ----------
+        messages : OpenAI dictionaries without the system prompt.
+
+        Raises
+        ------
+        OptionError
+            If they are no messages; nothing has changed then.
+        """
+        copied = copy_messages(messages)
+        with self._changing:
+            self.stop()
+            self.messages[:] = copied
+        self._tell()
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` after every change of the messages; gives what ends that.
+
+        It is called in the thread that made the change and must be quick.
+        """
+        self._watchers.append(changed)
+
+        def unsubscribe() -> None:
+            with suppress(ValueError):
+                self._watchers.remove(changed)
+
+        return unsubscribe
 
     def fork(self) -> Session:
         """Give a copy that goes its own way; a turn that goes on is not part of it."""
@@ -278,11 +325,13 @@ class Session:
         noted = list(messages)
         stream = self._current = self._turn(noted, options)
         self.messages[:] = noted
+        self._tell()
         return stream
 
     def _turn(self, said: list[dict[str, Any]], options: dict[str, Any]) -> TalkStream:
         tool_use = self.tool_use.changed(**_taken(options, _TOOL_OPTIONS))
         template = _taken(options, _REPLY_OPTIONS)
+        answer_tokens = options.pop("answer_tokens", ())
         json_schema = _schema(options.pop("json_schema", None))
         sampling = SamplingSettings.from_options(self.sampling, **options)
         model, before = self.model, [*self.system_messages, *said]
@@ -297,6 +346,7 @@ class Session:
                 json_schema=json_schema,
                 sampling=sampling,
                 affinity=self._affinity,
+                answer_tokens=() if messages else answer_tokens,
                 **template,
             )
 
@@ -321,6 +371,11 @@ class Session:
 
     def _note(self, stream: TalkStream) -> None:
         self.messages.extend(stream.messages)
+        self._tell()
+
+    def _tell(self) -> None:
+        for changed in tuple(self._watchers):
+            changed()
 
 
 def _taken(options: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -98,6 +98,14 @@ class TalkStream(EventStream):
         return tuple(one.reply.generation for one in self._rounds)
 
     @property
+    def rounds(self) -> tuple[tuple[Generation, ChatPrompt, tuple[str, ...]], ...]:
+        """Of every round the engine's side, the prompt, and the ids of its whole calls."""
+        return tuple(
+            (one.reply.generation, one.reply.prompt, tuple(call.id for call in one.calls))
+            for one in self._rounds
+        )
+
+    @property
     def message(self) -> ChatMessage:
         """The assistant's last message, as far as it has been read."""
         return self._rounds[-1].message

@@ -8,6 +8,8 @@ from __future__ import annotations
 from llamanb.engine.embedding import EmbeddingEngine, open_embedding_engine
 from llamanb.engine.engine import Engine, TextEngine, open_engine
 from llamanb.engine.generation import Generation
+from llamanb.engine.grammar_steps import GrammarStep, GrammarTrace, NextTokens
+from llamanb.engine.grammar_trace import trace_grammar
 from llamanb.engine.native import check_process
 from llamanb.engine.reranking import RerankEngine, open_rerank_engine
 from llamanb.engine.system import system_info
@@ -34,8 +36,11 @@ __all__ = [
     "FinalRecord",
     "FinishReason",
     "Generation",
+    "GrammarStep",
+    "GrammarTrace",
     "LoadedModel",
     "ModelInfo",
+    "NextTokens",
     "Piece",
     "RerankEngine",
     "TextEngine",
@@ -49,5 +54,6 @@ __all__ = [
     "open_engine",
     "open_rerank_engine",
     "system_info",
+    "trace_grammar",
     "usable_cores",
 ]

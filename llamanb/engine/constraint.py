@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llamanb.engine.vocabulary import Vocabulary
     from llamanb.settings import Constraint
 
-__all__ = ["ConstraintState", "GrammarCompiler"]
+__all__ = ["ConstraintState", "GrammarCompiler", "on_grammar_worker"]
 
 MAX_SOURCE_BYTES = 1 << 20
 MAX_GBNF_BYTES = 1 << 16  # the converter takes quadratic time
@@ -33,6 +33,7 @@ MAX_NESTING = 200
 COMPILE_TIMEOUT_S = 1.0
 _STACK_BYTES = 256 << 20
 _WORD_BITS = 32
+T = TypeVar("T")
 _worker_lock = threading.Lock()
 _worker: NativeWorker | None = None
 
@@ -71,10 +72,18 @@ class ConstraintState:
 
     def mask(self, logits: NDArray[np.float32]) -> None:
         """Set every forbidden token's logit to minus infinity, in place."""
+        np.copyto(logits, -np.inf, where=~self.allowed())
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Tell for each token whether it may come next; shape (n_vocab,)."""
         bits = self._bits
         self._matcher.unsafe_compute_mask_ptr(bits.ctypes.data, bits.nbytes)
-        allowed = np.unpackbits(bits.view(np.uint8), bitorder="little", count=self._n_vocab)
-        np.copyto(logits, -np.inf, where=allowed == 0)
+        flags = np.unpackbits(bits.view(np.uint8), bitorder="little", count=self._n_vocab)
+        return flags.view(np.bool_)
+
+    def accepts(self, token: int) -> bool:
+        """Take in a token that was given; False if it does not fit."""
+        return bool(self._matcher.try_consume_tokens([token]) == 1)
 
     def start_with(self, tokens: list[int]) -> bool:
         """Take in what was written before the constraint began; False if it does not fit."""
@@ -83,10 +92,29 @@ class ConstraintState:
         self._matcher.reset()
         return False
 
+    def back(self, n_tokens: int) -> None:
+        """Forget the last tokens that were taken in."""
+        self._matcher.rollback(n_tokens)
+
     @property
     def is_complete(self) -> bool:
         """Whether the text may end here and nothing may follow."""
         return bool(self._matcher.is_stopped())
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the text may end here."""
+        return bool(self._matcher.is_accepting())
+
+    @property
+    def forced(self) -> bytes:
+        """What has to come next; empty if there are several ways to go on."""
+        return bytes(self._matcher.compute_ff_bytes())
+
+    @property
+    def error(self) -> str:
+        """Why it can be used no more; "" if it can."""
+        return str(self._matcher.get_error() or "")
 
 
 class GrammarCompiler:
@@ -107,14 +135,7 @@ class GrammarCompiler:
         """
         _check_size(constraint)
         self._prepared()
-        worker = _grammar_worker()
-        try:
-            matcher = worker.call(lambda: self._compile(constraint), COMPILE_TIMEOUT_S)
-        except TimeoutError:
-            worker.close(timeout_s=0.0)  # it ends when it is through; the next has another
-            raise GrammarError(
-                f"the grammar takes longer than {COMPILE_TIMEOUT_S:g} s to compile; make it simpler"
-            ) from None
+        matcher = on_grammar_worker(lambda: self._compile(constraint), "compile")
         state = ConstraintState(matcher, self._vocabulary.n_tokens)
         self._begin(state, constraint.begun)
         return state
@@ -206,6 +227,24 @@ def _lark_of(constraint: Constraint) -> str:
         return str(gbnf_to_lark(constraint.source))
     except Exception as error:  # the converter raises bare Exception
         raise grammar_error(constraint, error) from error
+
+
+def on_grammar_worker(work: Callable[[], T], what: str) -> T:
+    """Do a piece of work with a grammar where it can neither hang nor overflow the stack.
+
+    Raises
+    ------
+    GrammarError
+        If it takes more than a second.
+    """
+    worker = _grammar_worker()
+    try:
+        return worker.call(work, COMPILE_TIMEOUT_S)
+    except TimeoutError:
+        worker.close(timeout_s=0.0)  # it ends when it is through; the next has another
+        raise GrammarError(
+            f"the grammar takes longer than {COMPILE_TIMEOUT_S:g} s to {what}; make it simpler"
+        ) from None
 
 
 def _grammar_worker() -> NativeWorker:

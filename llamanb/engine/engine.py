@@ -10,8 +10,8 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from llamanb.engine.answer import begin_answer
 from llamanb.engine.compute import ComputeThread, adopt, compute_thread
-from llamanb.engine.constraint import GrammarCompiler
 from llamanb.engine.context import NativeContext
 from llamanb.engine.generation import Generation
 from llamanb.engine.native import check_process
@@ -118,7 +118,7 @@ class Engine:
         if not context.has_memory:
             raise _no_text(loaded)
         self._loaded, self._context = loaded, context
-        self._grammars = GrammarCompiler(loaded.vocabulary)
+        self._grammars = loaded.vocabulary.grammars
         self.n_ctx, self.n_seq_max = context.n_ctx, settings.n_seq_max
         self._scheduler = Scheduler(
             loaded, context, settings.n_seq_max, unified=settings.kv_unified
@@ -201,12 +201,13 @@ class Engine:
 
     def _prepare(self, request: EngineRequest) -> Run:
         self._loaded.vocabulary.check(request.prompt_tokens)
+        self._loaded.vocabulary.check(request.answer_tokens)
         self._check_length(request)
         self._check_bias(request)
         sampling = request.sampling
         seed = secrets.randbelow(MAX_SEED) if sampling.seed is None else sampling.seed
         constraint = request.constraint
-        return Run(
+        run = Run(
             generation=Generation(request, self._on_cancel),
             tokens=list(request.prompt_tokens),
             n_prompt=len(request.prompt_tokens),
@@ -216,6 +217,8 @@ class Engine:
             constraint=None if constraint is None else self._grammars.compile(constraint),
             watch=self._watch(constraint),
         )
+        begin_answer(run, self._loaded.vocabulary)
+        return run
 
     def _watch(self, constraint: Constraint | None) -> TriggerWatch | None:
         if constraint is None or constraint.trigger is None:
@@ -223,9 +226,9 @@ class Engine:
         return TriggerWatch(constraint.trigger, self._loaded.vocabulary)
 
     def _check_length(self, request: EngineRequest) -> None:
-        n_prompt = len(request.prompt_tokens)
-        if n_prompt == 0:
+        if not request.prompt_tokens:
             raise OptionError("the prompt is empty: it has no tokens to continue from")
+        n_prompt = len(request.prompt_tokens) + len(request.answer_tokens)
         if n_prompt >= self.n_ctx:
             raise ContextLengthError(
                 f"the prompt has {n_prompt} tokens, but a sequence holds {self.n_ctx} and at "
@@ -243,7 +246,7 @@ class Engine:
                 )
 
     def _limit(self, request: EngineRequest) -> int:
-        room = self.n_ctx - len(request.prompt_tokens)
+        room = self.n_ctx - len(request.prompt_tokens) - len(request.answer_tokens)
         asked = request.sampling.max_tokens
         return room if asked is None else min(asked, room)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llamanb.engine.values import TokenLogprob
 from llamanb.errors import EngineError, NumericalError
 from llamanb.settings import MAX_SEED
 
@@ -22,10 +21,9 @@ if TYPE_CHECKING:
 
     from llamanb.engine.context import NativeContext
     from llamanb.engine.native import NativeLibrary
-    from llamanb.engine.vocabulary import Vocabulary
     from llamanb.settings import SamplingSettings
 
-__all__ = ["Sampler", "token_logprob"]
+__all__ = ["Sampler"]
 
 _MIN_KEEP = 1
 _COLDEST = 1e-6  # dividing by less overflows; it is greedy anyway
@@ -144,30 +142,3 @@ def _penalties(api: Any, settings: SamplingSettings, n_vocab: int) -> Any:
     )
     # llama.cpp added the vocabulary's size in front of the arguments in 2026.
     return init(n_vocab, *values) if len(init.argtypes) == 5 else init(*values)
-
-
-def token_logprob(
-    logits: NDArray[np.float32], token: int, vocabulary: Vocabulary, n_top: int
-) -> TokenLogprob:
-    """Describe a chosen token by the model's own probabilities.
-
-    ``logits`` is the unchanged row, shape (n_vocab,); probabilities are natural
-    logarithms of the softmax over the whole vocabulary.
-    """
-    highest = logits.max()
-    log_total = highest + np.log(np.exp(logits - highest, dtype=np.float64).sum())
-    top: tuple[tuple[int, str, float], ...] = ()
-    n_top = min(n_top, logits.size)
-    if n_top:
-        likeliest = np.argpartition(logits, -n_top)[-n_top:]
-        likeliest = likeliest[np.argsort(-logits[likeliest])]
-        top = tuple(
-            (int(t), vocabulary.token_to_piece(int(t)), float(logits[t] - log_total))
-            for t in likeliest
-        )
-    return TokenLogprob(
-        token=token,
-        text=vocabulary.token_to_piece(token),
-        logprob=float(logits[token] - log_total),
-        top=top,
-    )

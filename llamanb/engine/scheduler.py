@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from llamanb.engine.answer import has_ended, score, take_token
 from llamanb.engine.context import DECODE_ABORTED, DECODE_NO_ROOM, DECODE_OK, NativeContext
 from llamanb.engine.delivery import Deliveries
+from llamanb.engine.logprobs import token_logprob
 from llamanb.engine.pace import Pace
-from llamanb.engine.sampling import Sampler, token_logprob
+from llamanb.engine.sampling import Sampler
 from llamanb.engine.sequences import Run, SequenceSlot, is_worth_waiting, place
 from llamanb.engine.values import Piece, TokenLogprob
 from llamanb.errors import EngineError, NumericalError, QueueFullError
@@ -36,7 +38,10 @@ MAX_WAITING = 4096
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Some tokens of one sequence in the batch; ``row`` has logits if they are its last."""
+    """Some tokens of one sequence in the batch; ``row`` has logits if they are its last.
+
+    That of a given token which is to be scored has logits, too.
+    """
 
     slot: SequenceSlot
     run: Run
@@ -150,6 +155,10 @@ class Scheduler:
         may_copy = not self._loaded.info.is_recurrent
         n_ctx = 0 if self._unified else self._context.n_ctx
         while (run := self._first_waiting()) is not None:
+            if run.was_given_whole:
+                self.withdraw(run)
+                self.deliveries.end(run, "stop")
+                continue
             if may_copy and is_worth_waiting(run, self._slots, n_ctx=n_ctx):
                 return
             placement = place(run, self._slots, may_copy=may_copy, n_ctx=n_ctx)
@@ -208,6 +217,7 @@ class Scheduler:
         for position in range(len(prompts)):
             slot, run = prompts[(position + self._turn) % len(prompts)]
             taken = min(slot.n_left, max(1, budget // (len(prompts) - position)), budget)
+            taken = run.share(len(slot.tokens), taken)
             if taken:
                 chunks.append(self._add_rows(slot, run, taken))
                 budget -= taken
@@ -216,7 +226,8 @@ class Scheduler:
     def _add_rows(self, slot: SequenceSlot, run: Run, count: int) -> _Chunk:
         start = len(slot.tokens)
         tokens = run.tokens[start : start + count]
-        logits = "last" if count == slot.n_left else "none"
+        is_scored = run.n_unscored > 0 and start == run.n_reusable
+        logits = "last" if count == slot.n_left or is_scored else "none"
         row = self._context.batch.add(tokens, start, slot.id, logits)
         return _Chunk(slot, run, count, row)
 
@@ -262,10 +273,13 @@ class Scheduler:
         run.first_token = run.first_token or now
         if run.generation.cancelled:
             return
-        if run.n_generated >= run.n_limit:
+        if run.n_generated >= run.n_limit and not run.n_unscored:
             self._finish(slot, "length")
             return
         try:
+            if run.n_unscored:
+                self.deliveries.add(run, score(run, self._logits(row), self._vocabulary))
+                return
             token, logprobs = self._choose(run, row)
             self._take(slot, run, token, logprobs)
         except EngineError as error:
@@ -275,19 +289,24 @@ class Scheduler:
             self._finish(slot, "error", error)
 
     def _choose(self, run: Run, row: int) -> tuple[int, tuple[TokenLogprob, ...]]:
-        logits = self._context.logits(row)
-        if logits is None:
-            raise EngineError(f"llama.cpp computed no logits for row {row}")
+        logits = self._logits(row)
         if run.n_generated == 0 and not np.isfinite(logits).all():
             raise NumericalError(
                 "the model computed logits that are not finite numbers; its file is damaged"
             )
         wanted = run.generation.request.sampling.logprobs
-        before = logits.copy() if wanted is not None else logits
-        token = self._choose_from(run, row, logits)
         if wanted is None:
-            return token, ()
-        return token, (token_logprob(before, token, self._vocabulary, wanted),)
+            return self._choose_from(run, row, logits), ()
+        constraint = run.constraint if run.watch is None else None
+        before, allowed = logits.copy(), constraint.allowed() if constraint else None
+        token = self._choose_from(run, row, logits)
+        return token, (token_logprob(before, token, self._vocabulary, wanted, allowed),)
+
+    def _logits(self, row: int) -> NDArray[np.float32]:
+        logits = self._context.logits(row)
+        if logits is None:
+            raise EngineError(f"llama.cpp computed no logits for row {row}")
+        return logits
 
     def _choose_from(self, run: Run, row: int, logits: NDArray[np.float32]) -> int:
         sampler = self._sampler_of(run)
@@ -319,28 +338,14 @@ class Scheduler:
             self._finish(slot, "stop")
             return
         run.tokens.append(token)
-        shown = self._vocabulary.shown_bytes(token, run.generation.request.preserved_tokens)
-        self._look_for_trigger(run, token, shown)
-        text = run.stitcher.feed(shown)
+        text = take_token(run, token, self._vocabulary)
         self.deliveries.add(run, Piece(text=text, tokens=(token,), logprobs=logprobs))
         if run.stitcher.stop_string is not None:
             self._finish(slot, "stop")
         elif run.n_generated >= run.n_limit:
             self._finish(slot, "length")
-        elif run.constraint is not None and run.watch is None and run.constraint.is_complete:
+        elif has_ended(run):
             self._finish(slot, "stop")
-
-    def _look_for_trigger(self, run: Run, token: int, shown: bytes) -> None:
-        """Let a lazy constraint begin where its trigger was written."""
-        if run.watch is None or run.constraint is None:
-            return
-        written = run.watch.feed(token, shown)
-        if written is None:
-            return
-        if run.constraint.start_with(written):
-            run.watch = None
-        else:
-            run.watch.go_on()
 
     def _finish(self, slot: SequenceSlot, reason: str, error: BaseException | None = None) -> None:
         run, slot.run = slot.run, None
@@ -375,6 +380,8 @@ class Scheduler:
                 self._clear(slot)
             else:
                 slot.tokens = chunk.run.tokens[: self._context.resident(slot.id)]
+                if chunk.run.n_unscored:
+                    self._truncate(slot, min(len(slot.tokens), chunk.run.n_reusable))
 
     def resync(self) -> None:
         """After a step that failed half-way, forget what memory and lists disagree on."""

@@ -30,7 +30,9 @@ class Run:
     """One request being worked on.
 
     ``tokens`` is the prompt and everything generated; what of it is not in memory
-    yet is the work that is left. Survives losing its sequence (preemption).
+    yet is the work that is left. Survives losing its sequence (preemption). ``n_prompt``
+    counts a given beginning of the answer, too; ``was_given_whole`` says that this was
+    all of it, ``n_unscored`` how many of its last tokens have still to be scored.
     ``watch`` is there until a lazy constraint begins. ``n_ended`` counts the token that ended it, which is not part of the text.
     """
 
@@ -43,6 +45,8 @@ class Run:
     constraint: ConstraintState | None
     watch: TriggerWatch | None = None
     sampler: Sampler | None = None
+    was_given_whole: bool = False
+    n_unscored: int = 0
     n_ended: int = 0
     n_cached: int | None = None
     submitted: float = field(default_factory=time.monotonic)
@@ -53,6 +57,15 @@ class Run:
     def n_generated(self) -> int:
         """Tokens generated so far."""
         return len(self.tokens) - self.n_prompt
+
+    @property
+    def n_reusable(self) -> int:
+        """Tokens at the start whose logits nobody needs."""
+        return (self.n_prompt - self.n_unscored if self.n_unscored else len(self.tokens)) - 1
+
+    def share(self, start: int, count: int) -> int:
+        """Cut the next ``count`` tokens: a context has one row of logits for each sequence."""
+        return min(count, max(1, self.n_reusable - start)) if self.n_unscored else count
 
     @property
     def affinity(self) -> str | None:
@@ -124,7 +137,7 @@ def place(
     free = [slot for slot in slots if slot.is_free]
     if not free:
         return None
-    shared = {slot.id: common_prefix(slot.tokens, run.tokens[:-1]) for slot in slots}
+    shared = {slot.id: common_prefix(slot.tokens, run.tokens[: run.n_reusable]) for slot in slots}
     donor = max(slots, key=lambda slot: (shared[slot.id], slot.is_free, _likes(slot, run)))
     if donor.is_free and len(donor.tokens) <= 2 * shared[donor.id]:
         return Placement(slot=donor, n_reused=shared[donor.id])
@@ -143,7 +156,7 @@ def is_worth_waiting(run: Run, slots: Iterable[SequenceSlot], *, n_ctx: int = 0)
 
     So several answers to one prompt, or helpers of one agent, read it once.
     """
-    tokens, slots = run.tokens[:-1], list(slots)
+    tokens, slots = run.tokens[: run.n_reusable], list(slots)
     now = max((common_prefix(slot.tokens, tokens) for slot in slots), default=0)
     soon = max(
         (common_prefix(slot.run.tokens, tokens) for slot in slots if slot.run and slot.n_left > 1),

@@ -34,9 +34,19 @@ class EngineRequest:
     ``preserved_tokens`` are control tokens that show in the text all the same.
     ``affinity`` names a session: its sequence is preferred when prefixes tie.
     ``max_pending`` pieces may wait for a slow consumer before it is cancelled.
+
+    ``answer_tokens`` are the beginning of the answer. They are read like a prompt (and
+    taken from memory where they are there), but are part of the generation's tokens and
+    text, and count for constraint, triggers and stop strings. A last token that ends an
+    answer ends this one. ``answer_logprobs`` is what an earlier answer told of them: one
+    entry for each, or none at all; with ``scores_answer`` and ``sampling.logprobs`` they
+    are computed instead, for which it is read anew, a token at a time.
     """
 
     prompt_tokens: tuple[int, ...]
+    answer_tokens: tuple[int, ...] = ()
+    answer_logprobs: tuple[TokenLogprob, ...] = ()
+    scores_answer: bool = False
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     constraint: Constraint | None = None
     preserved_tokens: frozenset[int] = frozenset()
@@ -48,13 +58,19 @@ class EngineRequest:
 class TokenLogprob:
     """One generated token, its natural-log probability, and the likeliest ones.
 
-    Probabilities are those of the model before filters, temperature and masks.
+    Probabilities are those of the model before filters, temperature and masks, and so
+    is ``entropy``, in nats: 0.0 where only one token is possible. ``banned`` are those
+    of the ``top`` tokens that the grammar forbade here; ``masked`` says that it forbade
+    the likeliest of all, so that the model wanted to say something else.
     """
 
     token: int
     text: str
     logprob: float
     top: tuple[tuple[int, str, float], ...] = ()
+    entropy: float = 0.0
+    banned: frozenset[int] = frozenset()
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +90,8 @@ class Piece:
 class Usage:
     """Token counts of one generation.
 
-    ``cached_tokens`` of the prompt were not computed again. ``completion_tokens``
+    ``prompt_tokens`` are those that were read, the given beginning of an answer
+    included; ``cached_tokens`` of the prompt were not computed again. ``completion_tokens``
     counts the token that ended the answer too, as llama-server does.
     """
 

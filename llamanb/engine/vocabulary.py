@@ -20,6 +20,7 @@ from llamanb.errors import ModelClosedError, ModelLoadError, OptionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from llamanb.engine.constraint import GrammarCompiler
     from llamanb.engine.native import NativeLibrary
 
 __all__ = ["Vocabulary"]
@@ -150,6 +151,13 @@ class Vocabulary:
         head = self.tokenize(_MARK, add_special=False)
         whole = self.tokenize(_MARK + text, add_special=False, parse_special=parse_special)
         return whole[len(head) :]
+
+    @cached_property
+    def grammars(self) -> GrammarCompiler:
+        """What compiles constraints for these tokens; they are prepared for it once."""
+        from llamanb.engine.constraint import GrammarCompiler  # it needs this file's class
+
+        return GrammarCompiler(self)
 
     @cached_property
     def _begins_with_space(self) -> bool:

@@ -223,7 +223,10 @@ class Model(Chatting, Reading):
             seed=None, stop=None, logprobs=None`` and the other fields of
             :class:`~llamanb.settings.SamplingSettings`; at most one of ``grammar=`` (Lark or
             GBNF), ``json_schema=``, ``regex=``, ``choices=``, which the text will match, all or
-            from ``trigger_patterns=``/``trigger_tokens=`` on; ``preserved_tokens=`` to show.
+            from ``trigger_patterns=``/``trigger_tokens=`` on; ``preserved_tokens=`` to show;
+            ``answer_tokens=`` with which the answer begins
+            (:func:`~llamanb.models.alternatives.alternative_tokens`): they are read, not
+            generated, but are part of the text and its tokens.
 
         Raises
         ------

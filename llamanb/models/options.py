@@ -33,6 +33,7 @@ FURTHER_OPTIONS = (
     "trigger_patterns",
     "trigger_tokens",
     "preserved_tokens",
+    "answer_tokens",
 )
 F = TypeVar("F", bound="Callable[..., Any]")
 P = ParamSpec("P")

@@ -19,6 +19,7 @@ from llamanb.engine.values import EngineRequest, FinalRecord
 from llamanb.errors import LlamanbError
 from llamanb.models.event_stream import EventStream
 from llamanb.models.options import DEFAULT_SAMPLING
+from llamanb.models.requests import read_answer_tokens
 from llamanb.models.tokens import PromptVocabulary, preserved_ids, prompt_tokens, special_tokens
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from llamanb.engine import Generation
     from llamanb.engine.values import ModelInfo, Piece, TokenLogprob
+    from llamanb.models.requests import AnswerTokens
     from llamanb.settings import SamplingSettings
 
 __all__ = ["DEFAULT_SAMPLING", "Prepared", "ReplyModel", "ReplyStream", "prepare", "reply"]
@@ -160,7 +162,8 @@ class ReplyStream(EventStream):
 
     def _summary(self, record: FinalRecord | None) -> Finished:
         if record is None:
-            count = self.generation.n_tokens
+            given = len(self.generation.request.answer_tokens)
+            count = max(0, self.generation.n_tokens - given)
             return Finished(reason="cancelled", usage={"completion_tokens": count})
         stop = record.stop_string
         has_called = record.finish_reason == "stop" and self._parts.has_whole_calls
@@ -295,6 +298,7 @@ def prepare(
     chat_template_kwargs: Mapping[str, Any] | None = None,
     continue_final_message: bool = False,
     affinity: str | None = None,
+    answer_tokens: AnswerTokens = (),
 ) -> Prepared:
     """Build the prompt and the request for an answer to ``messages``.
 
@@ -316,12 +320,15 @@ def prepare(
     chat_template_kwargs : further variables for the template.
     continue_final_message : go on writing the last message, an assistant's.
     affinity : a name for the conversation, whose cached prefix is preferred.
+    answer_tokens : ids with which the answer begins, or the log-probabilities of an
+        earlier answer's tokens: they are part of the message, but are not generated.
 
     Raises
     ------
     TemplateError, OptionError
         If the prompt cannot be built.
     """
+    given, known = read_answer_tokens(answer_tokens)
     prompt = build(
         chat_template or model.chat_template,
         messages,
@@ -340,6 +347,7 @@ def prepare(
         special_tokens=special_tokens(model.vocab),
     )
     request = _request(prompt, model.vocab, sampling or DEFAULT_SAMPLING, affinity)
+    request = replace(request, answer_tokens=given, answer_logprobs=known)
     return Prepared(prompt=prompt, request=request)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from typing_extensions import TypeIs
 
-from llamanb.engine.values import EngineRequest
+from llamanb.engine.values import EngineRequest, TokenLogprob
 from llamanb.errors import OptionError
 from llamanb.models.constraints import CONSTRAINT_OPTIONS, read_constraint
 from llamanb.models.options import FURTHER_OPTIONS
@@ -23,8 +23,17 @@ if TYPE_CHECKING:
     from llamanb.engine import Vocabulary
 
     Prompt: TypeAlias = str | ChatPrompt | Sequence[int]
+    AnswerTokens: TypeAlias = Sequence[int] | Sequence[TokenLogprob]
 
-__all__ = ["build_request", "check_options", "message_list", "prompt_tokens", "token_ids"]
+__all__ = [
+    "AnswerTokens",
+    "build_request",
+    "check_options",
+    "message_list",
+    "prompt_tokens",
+    "read_answer_tokens",
+    "token_ids",
+]
 
 OPTIONS = (
     *(field.name for field in fields(SamplingSettings)),
@@ -66,6 +75,7 @@ def build_request(
     check_options(options)
     preserved = options.pop("preserved_tokens", None)
     affinity = options.pop("affinity", None)
+    answer_tokens, answer_logprobs = read_answer_tokens(options.pop("answer_tokens", None))
     patterns, tokens = (options.pop(f"trigger_{kind}", None) for kind in ("patterns", "tokens"))
     trigger = read_trigger(vocabulary, patterns, tokens)
     constraint = with_trigger(
@@ -75,6 +85,8 @@ def build_request(
     _check_biased(sampling, vocabulary.n_tokens)
     return EngineRequest(
         prompt_tokens=prompt_tokens(vocabulary, prompt),
+        answer_tokens=answer_tokens,
+        answer_logprobs=answer_logprobs,
         sampling=sampling,
         constraint=constraint,
         preserved_tokens=read_preserved(vocabulary, preserved, trigger),
@@ -131,6 +143,26 @@ def token_ids(tokens: Any, what: str = "a prompt") -> tuple[int, ...]:
             "a prompt must be a str or token ids, not a list of str; use generate_batch() for several"
         )
     return ids
+
+
+def read_answer_tokens(
+    given: AnswerTokens | None,
+) -> tuple[tuple[int, ...], tuple[TokenLogprob, ...]]:
+    """Give the ids of an answer's beginning, and its log-probabilities if all are known.
+
+    Raises
+    ------
+    OptionError
+        If these are no token ids, nor the entries of an earlier answer.
+    """
+    if given is None:
+        return (), ()
+    if isinstance(given, str | bytes | Mapping) or not hasattr(given, "__iter__"):
+        raise OptionError(f"answer_tokens must be a list of token ids, not {_kind(given)}")
+    entries = tuple(given)
+    known = tuple(one for one in entries if isinstance(one, TokenLogprob))
+    ids = [one.token if isinstance(one, TokenLogprob) else one for one in entries]
+    return token_ids(ids, "answer_tokens"), known if len(known) == len(ids) else ()
 
 
 def message_list(messages: Any) -> list[Any]:

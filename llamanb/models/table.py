@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from llamanb.models.memory import readable_bytes
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from llamanb.models.registry import Entry
     from llamanb.models.residence import State
 
-__all__ = ["ModelRow", "ModelTable", "html_of", "row_of"]
+__all__ = ["ModelRow", "ModelTable", "html_of", "readable_time", "row_of"]
 
 HEADINGS = (
     "name", "size", "memory", "contexts", "refs", "state", "idle", "ttl", "tok/s", "file",
@@ -33,7 +33,8 @@ class ModelRow:
     ``memory_bytes`` is the prediction for weights, cache and buffers, 0 when
     evicted; weights shared by several names count for each. ``n_ctx`` counts
     tokens per sequence, ``contexts`` the open contexts, ``refs`` the requests in
-    progress. ``is_toy`` marks the bundled demo models.
+    progress. ``is_toy`` marks the bundled demo models. Rows that differ only in
+    ``idle_s`` are equal.
     """
 
     name: str
@@ -44,7 +45,7 @@ class ModelRow:
     n_ctx: int
     refs: int
     state: State
-    idle_s: float
+    idle_s: float = field(compare=False)
     ttl_s: float | None
     is_pinned: bool
     tokens_per_s: float
@@ -64,8 +65,8 @@ class ModelRow:
             contexts,
             str(self.refs),
             self.state,
-            _readable_time(self.idle_s),
-            "pinned" if self.is_pinned else _readable_time(self.ttl_s),
+            readable_time(self.idle_s),
+            "pinned" if self.is_pinned else readable_time(self.ttl_s),
             f"{self.tokens_per_s:.1f}" if self.tokens_per_s else "-",
             self.path,
         )
@@ -95,7 +96,8 @@ def row_of(entry: Entry, *, default: str | None, ttl_s: float | None) -> ModelRo
     )
 
 
-def _readable_time(seconds: float | None) -> str:
+def readable_time(seconds: float | None) -> str:
+    """Give a time as ``90 s``, ``5 min`` or ``2.5 h``; ``-`` for None."""
     if seconds is None:
         return "-"
     if seconds < 120:

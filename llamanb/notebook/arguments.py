@@ -107,9 +107,9 @@ def _read_option(word: Word, words: Iterator[Word], command: Command, into: Argu
         return
     if not assigned:
         following = next(words, None)
-        if following is None:
+        if following is None and not option.may_be_empty:
             raise UsageError(f"{name} needs a value. Example: {name} {option.example}")
-        text = following.value
+        text = following.value if following else ""
     value = read_value(option, text)
     into.values[option.key] = (
         (*into.values.get(option.key, ()), *value) if option.kind == "texts" else value

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llamanb.chat_layer.events import Finished, TextDelta, ToolResult
 from llamanb.engine.values import FinalRecord, Timings, Usage
 from llamanb.notebook.approval import CellApproval
+from llamanb.notebook.continuing import probs_of
 from llamanb.notebook.following import SETTLE_S
 from llamanb.notebook.footer import calls_note, footer_line, model_label, of_all_rounds
 from llamanb.notebook.messages import UsageError
@@ -170,6 +171,8 @@ class Asked:
                 Finished(reason=reason, error=record.error, error_type=record.error_type)
             )
         reply = self._reply(record)
+        if self.question.chat is not None:
+            self.question.chat.last_reply = reply
         self.output.finish(self.transcript, reply.footer, self._metadata(reply))
         if finished := self._failure():
             raise UsageError(f"{finished.error_type}: {finished.error}")
@@ -209,6 +212,7 @@ class Asked:
             raw="\n".join(generation.text for generation in self.generations),
             parsed=first_json(text) if self.question.style == "json" else None,
             tokens=tuple(token for one in self.generations for token in one.tokens),
+            probs=probs_of(self.question.model, self._rounds()),
             tool_calls=tuple(self.transcript.calls),
             parts=tuple(self.transcript.parts),
             usage=record.usage,
@@ -227,6 +231,11 @@ class Asked:
             _format=self.question.style,
             _shown_in=current_cell(),
         )
+
+    def _rounds(self) -> list[tuple[Generation, ChatPrompt | None]]:
+        if self.stream is None:
+            return [(self.generation, None)]
+        return [(generation, prompt) for generation, prompt, _ in self.stream.rounds]
 
     def _prompt(self) -> ChatPrompt | None:
         return self.stream.prompt if self.stream else None

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["TOOL_ACTIONS", "completions"]
 
 MOST_FILES = 200
+_SUFFIXES = {
+    "files": (".gguf", ".jinja"),
+    "talks": (".json", ".md", ".html", ".py", ".ipynb"),
+}
 TOOL_ACTIONS = ("list", "add", "rm", "show", "call")
 
 
@@ -68,8 +72,8 @@ def _values(
     names: Callable[[str], Iterable[str]],
     choices: Iterable[str],
 ) -> list[str]:
-    if source == "files":
-        return _files(fragment)
+    if source in _SUFFIXES:
+        return _files(fragment, _SUFFIXES[source])
     match source:
         case "models" | "chats" | "tools" | "types" | "ports":
             found = [*choices, *names(source)]
@@ -90,21 +94,22 @@ def _starting(fragment: str, candidates: Iterable[str]) -> list[str]:
     return [text for text in dict.fromkeys(candidates) if text.startswith(fragment)]
 
 
-def _files(fragment: str) -> list[str]:
-    """Give the folders and GGUF files that begin with ``fragment``, as it is written."""
+def _files(fragment: str, suffixes: tuple[str, ...]) -> list[str]:
+    """Give the folders, and files of these kinds, that begin with ``fragment``, as written."""
     written, _, start = fragment.rpartition("/")
     prefix = f"{written}/" if "/" in fragment else ""
     try:
         entries = sorted(Path(prefix or ".").expanduser().iterdir())[: MOST_FILES * 10]
     except (OSError, RuntimeError, ValueError):
         return []
-    wanted = [entry for entry in entries if entry.name.startswith(start) and _is_offered(entry)]
+    begun = [entry for entry in entries if entry.name.startswith(start)]
+    wanted = [entry for entry in begun if _is_offered(entry, suffixes)]
     return [prefix + entry.name + "/" * _is_folder(entry) for entry in wanted[:MOST_FILES]]
 
 
-def _is_offered(entry: Path) -> bool:
+def _is_offered(entry: Path, suffixes: tuple[str, ...]) -> bool:
     is_plain = not entry.name.startswith(".") and " " not in entry.name
-    return is_plain and (entry.suffix in (".gguf", ".jinja") or _is_folder(entry))
+    return is_plain and (entry.suffix in suffixes or _is_folder(entry))
 
 
 def _is_folder(entry: Path) -> bool:

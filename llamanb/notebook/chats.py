@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from llamanb.conversation import Session
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llamanb.conversation import TalkStream
     from llamanb.conversation.tools import Tool
     from llamanb.models import Model
+    from llamanb.notebook.reply import Reply
 
 __all__ = ["DEFAULT_CHAT", "CellRun", "ChatBook", "NamedChat"]
 
@@ -38,15 +39,17 @@ class CellRun:
 class NamedChat:
     """One conversation.
 
-    ``turns`` holds, for each question, the run that asked and the index of its message;
-    ``prompt`` is the last that was answered.
+    ``turns`` holds, for each question of a cell, the run that asked, the index of its message
+    and the message: others may change the talk, too. ``prompt`` is the last that was
+    answered, ``last_reply`` what the last cell was answered.
     """
 
     name: str
     session: Session
     model_name: str = ""
     prompt: ChatPrompt | None = None
-    turns: list[tuple[CellRun, int]] = field(default_factory=list)
+    last_reply: Reply | None = None
+    turns: list[tuple[CellRun, int, dict[str, Any]]] = field(default_factory=list)
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -72,9 +75,10 @@ class NamedChat:
         own = self._own_turn(run)
         start = None if own is None else self.turns[own][1]
         stream = self.session.stream(text, replace_from=start, **options)
-        self.prompt = stream.prompt
+        self.prompt, self.last_reply = stream.prompt, None
         del self.turns[len(self.turns) if own is None else own :]
-        self.turns.append((run, len(self.messages) - 1))
+        place = len(self.messages) - 1
+        self.turns.append((run, place, self.messages[place]))
         return stream
 
     def messages_before(self, run: CellRun) -> list[dict[str, Any]]:
@@ -105,12 +109,13 @@ class NamedChat:
         """Forget all turns; the system prompt stays."""
         self.session.reset()
         self.turns.clear()
-        self.prompt = None
+        self.prompt = self.last_reply = None
 
     def _forget_lost_turns(self) -> None:
         """Drop turns whose question is no longer among the messages."""
-        present = len(self.messages)
-        self.turns = [turn for turn in self.turns if turn[1] < present]
+        self.turns = [
+            turn for turn in self.turns if self.messages[turn[1] : turn[1] + 1] == [turn[2]]
+        ]
 
 
 class ChatBook:
@@ -173,6 +178,41 @@ class ChatBook:
         if name not in self._chats:
             raise unknown("chat", name, self._chats, example="%llama chats")
         return self._chats[name]
+
+    def copy(self, name: str, new_name: str) -> NamedChat:
+        """Give a copy of the chat of that name, kept under another.
+
+        Raises
+        ------
+        UsageError
+            If there is none, or the other name is taken.
+        """
+        known = self.find(name)
+        self._refuse_begun(new_name)
+        copied = replace(
+            known, name=new_name, session=known.session.fork(), turns=list(known.turns)
+        )
+        self._chats[new_name] = copied
+        return copied
+
+    def adopt(self, name: str, session: Session, model_name: str) -> NamedChat:
+        """Give the chat of that name with ``session`` as its talk.
+
+        Raises
+        ------
+        UsageError
+            If something has been said in it already.
+        """
+        self._refuse_begun(name)
+        self._chats[name] = NamedChat(name, session, model_name)
+        return self._chats[name]
+
+    def _refuse_begun(self, name: str) -> None:
+        if name in self._chats and self._chats[name].messages:
+            raise UsageError(
+                f"the chat {name!r} has messages already: take another name, or "
+                f"forget them with %llama reset {name}"
+            )
 
     def forget(self, name: str) -> None:
         """Drop the chat of that name, system prompt and all."""

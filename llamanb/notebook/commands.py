@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from llamanb.models.kernel import manager
 from llamanb.notebook.chat_views import History, chats_table
+from llamanb.notebook.export_command import EXPORT_HANDLERS
 from llamanb.notebook.manual import command_help, overview
 from llamanb.notebook.messages import UsageError, one_line, unknown
 from llamanb.notebook.model_views import files_table, info_table
 from llamanb.notebook.options import COMMANDS
-from llamanb.notebook.server_commands import SERVER_HANDLERS, servers_table
-from llamanb.notebook.settings_command import change_settings, settings_table
-from llamanb.notebook.tables import Note, Table, Tables
-from llamanb.servers import registry
+from llamanb.notebook.server_commands import SERVER_HANDLERS
+from llamanb.notebook.settings_command import change_settings
+from llamanb.notebook.status import Status
+from llamanb.notebook.tables import Note, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +42,8 @@ def run_command(name: str, arguments: Arguments, state: NotebookState) -> object
     return HANDLERS[name](arguments, state)
 
 
-def _status(_: Arguments, state: NotebookState) -> Tables:
-    servers = [servers_table()] if registry() else []
-    return Tables([manager().ps(), *servers, chats_table(state), settings_table(state)])
+def _status(_: Arguments, state: NotebookState) -> Status:
+    return Status.of(state)
 
 
 def _load(arguments: Arguments, state: NotebookState) -> Note:
@@ -84,9 +84,7 @@ def _unload(arguments: Arguments, state: NotebookState) -> Note:
     for name in names:
         _known_model(name)
     for name in names:
-        manager().unload(name, force=bool(arguments.values.get("force")))
-        if state.defaults.get("model") == name:
-            del state.defaults["model"]
+        state.unload(name, force=bool(arguments.values.get("force")))
     return Note(f"unloaded {', '.join(names)}")
 
 
@@ -187,5 +185,6 @@ HANDLERS: dict[str, Callable[[Arguments, NotebookState], Any]] = {
     "reset": _reset,
     "undo": _undo,
     "help": _help,
+    **EXPORT_HANDLERS,
     **SERVER_HANDLERS,
 }

@@ -42,9 +42,9 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     magics = LlamaMagics(shell)
     shell.register_magics(magics)
     _add_hooks(shell, magics)
-    from llamanb.notebook.server_display import register_display
+    from llamanb.notebook.displays import register_displays
 
-    register_display(shell)
+    register_displays(shell)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -60,12 +60,12 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def _remove(shell: InteractiveShell) -> None:
-    from llamanb.notebook.server_display import unregister_display
+    from llamanb.notebook.displays import unregister_displays
 
     for hooks, hook in shell.__dict__.pop(_HOOKS, []):
         if hook in hooks:
             hooks.remove(hook)
-    unregister_display(shell)
+    unregister_displays(shell)
     present = shell.magics_manager.registry.pop(_NAME, None)
     if present is None:
         return

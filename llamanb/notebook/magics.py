@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llamanb.notebook.runner import Runner
     from llamanb.notebook.state import NotebookState
 
-__all__ = ["LlamaMagics"]
+__all__ = ["LlamaMagics", "state_of"]
 
 _STATE = "_llamanb_state"
 
@@ -63,7 +63,12 @@ class LlamaMagics(Magics):
         return Runner(self._shell, self._state(), raises_interrupts=raises)
 
     def _state(self) -> NotebookState:
-        from llamanb.notebook.state import NotebookState
+        return state_of(self._shell)
 
-        state: NotebookState = self._shell.__dict__.setdefault(_STATE, NotebookState())
-        return state
+
+def state_of(shell: Any) -> NotebookState:
+    """Give the chats and settings of a shell."""
+    from llamanb.notebook.state import NotebookState
+
+    state: NotebookState = shell.__dict__.setdefault(_STATE, NotebookState())
+    return state

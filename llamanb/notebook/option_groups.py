@@ -13,6 +13,7 @@ from llamanb.notebook.option_kinds import (
 __all__ = [
     "CLIENTS",
     "FORMATS",
+    "LAB",
     "LOADING",
     "RESULT",
     "RUN_TOOLS",
@@ -99,6 +100,26 @@ WANTED = (
     text_option("choices", "choices", "A,B,…", "the answer is one of these texts", "yes,no"),
     text_option("regex", "regex", "PATTERN", "the answer matches this pattern", "'[0-9]{4}'"),
 )
+LAB = (
+    text_option(
+        "check",
+        "check",
+        "TEXT",
+        "whether a text (or a $variable) matches, and where it does not",
+        "$reply",
+        completes="variables",
+    ),
+    text_option(
+        "allowed",
+        "allowed",
+        "[TEXT]",
+        "the tokens that may follow a text (or a $variable); without one, at the beginning",
+        "$reply",
+        completes="variables",
+        may_be_empty=True,
+    ),
+    whole_option("sample", "sample", "let the model write this many texts that match", "5"),
+)
 THINKING = (
     switch("think", "think", "let the model think first"),
     switch("no-think", "think", "answer without thinking", constant=False),
@@ -134,6 +155,9 @@ RESULT = (
     ),
     text_option(
         "output", "output", "VAR", "also put the reply into this variable", "answer", short="o"
+    ),
+    whole_option(
+        "probs", "logprobs", "show how likely each token was, and this many of the likeliest", "5"
     ),
     switch("no-stream", "no_stream", "show the reply once, when it is complete"),
     switch("dry-run", "dry_run", "show the prompt that would be sent, and stop"),

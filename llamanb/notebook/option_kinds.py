@@ -20,6 +20,7 @@ Source = Literal[
     "variables",
     "actions",
     "ports",
+    "talks",
 ]
 
 
@@ -29,7 +30,8 @@ class Option:
 
     ``key`` names the parsed value; a switch gives ``constant``; ``texts`` may be
     repeated; ``completes`` says where completions of the value come from, beside
-    ``choices``; ``is_list`` that values are separated by commas.
+    ``choices``; ``is_list`` that values are separated by commas; ``may_be_empty`` that
+    a line may end without the value.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Option:
     completes: Source = ""
     example: str = ""
     is_list: bool = False
+    may_be_empty: bool = False
 
     @property
     def spellings(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from llamanb.notebook.option_groups import (
     CLIENTS,
     FORMATS,
+    LAB,
     LOADING,
     RESULT,
     RUN_TOOLS,
@@ -115,6 +116,15 @@ COMMANDS: dict[str, Command] = {
             takes_text=True,
             options=_ASKING,
         ),
+        Command(
+            name="chat",
+            about="chat in a widget; it shows what %%llama -c NAME says there, and the other way round",
+            example="%llama chat notes -t get_weather",
+            operands="[CHAT]",
+            at_most=1,
+            completes="chats",
+            options=(WHO[0], *WHO[2:], SHOWN_TOOLS[0], RUN_TOOLS[1]),
+        ),
         Command(name="chats", about="list the named chats", example="%llama chats"),
         Command(
             name="history",
@@ -142,6 +152,45 @@ COMMANDS: dict[str, Command] = {
             completes="chats",
         ),
         Command(
+            name="fork",
+            about="copy a chat under another name, to go on from here in two ways",
+            example="%llama fork second",
+            operands="NAME",
+            at_least=1,
+            at_most=1,
+            options=(_CHAT,),
+        ),
+        Command(
+            name="save",
+            about="write a chat to a file that restore reads",
+            example="%llama save talk.json",
+            operands="FILE",
+            at_least=1,
+            at_most=1,
+            completes="talks",
+            options=(_CHAT,),
+        ),
+        Command(
+            name="restore",
+            about="go on with a saved chat, in a chat without messages",
+            example="%llama restore talk.json",
+            operands="FILE",
+            at_least=1,
+            at_most=1,
+            completes="talks",
+            options=WHO[:2],
+        ),
+        Command(
+            name="export",
+            about="write a chat to read or run: FILE ends in .md, .html, .json, .py or .ipynb",
+            example="%llama export talk.html",
+            operands="FILE",
+            at_least=1,
+            at_most=1,
+            completes="talks",
+            options=(_CHAT,),
+        ),
+        Command(
             name="tools",
             about="list the tools of the chat; add or take away some, show or call one",
             example="%llama tools add get_weather",
@@ -161,13 +210,14 @@ COMMANDS: dict[str, Command] = {
         ),
         Command(
             name="grammar",
-            about="show the grammar that an answer is held to",
+            about="show the grammar that an answer is held to, or try it out",
             example="%llama grammar -t get_weather --tool-choice required",
             operands="[TEXT…]",
             takes_text=True,
             options=(
                 *_BUILDING,
                 switch("gbnf", "gbnf", "as GBNF, for llama.cpp and other programs"),
+                *LAB,
             ),
         ),
         Command(
@@ -178,7 +228,12 @@ COMMANDS: dict[str, Command] = {
             at_least=1,
             takes_text=True,
             completes="variables",
-            options=_BUILDING,
+            options=(
+                *_BUILDING,
+                whole_option(
+                    "call", "call", "what this call was made of: its text, trigger, grammar", "1"
+                ),
+            ),
         ),
         Command(
             name="tokens",
@@ -192,6 +247,15 @@ COMMANDS: dict[str, Command] = {
                 WHO[0],
                 switch("plain", "plain", "read names of control tokens as ordinary text"),
             ),
+        ),
+        Command(
+            name="probs",
+            about="show how likely each token of a reply or a text is, and what else could have come",
+            example="%llama probs $reply",
+            operands="[TEXT…|$VARIABLE]",
+            takes_text=True,
+            completes="variables",
+            options=WHO[:2],
         ),
         Command(
             name="serve",

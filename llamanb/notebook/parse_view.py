@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llamanb.notebook.calls import Call
     from llamanb.notebook.transcript import Part
 
-__all__ = ["ParseView"]
+__all__ = ["ParseView", "call_problems"]
 
 _FAILED = "color:var(--jp-error-color1,#c00)"
 
@@ -51,7 +51,7 @@ class ParseView:
         for event in [*parser.feed(text), *parser.finish()]:
             transcript.add(event)
         transcript.add(Finished(reason="stop"))
-        problems = [problem for call in transcript.calls for problem in _call_problems(call, tools)]
+        problems = [problem for call in transcript.calls for problem in call_problems(call, tools)]
         return cls(
             message=prompt.parse(text),
             parts=tuple(transcript.parts),
@@ -76,7 +76,7 @@ class ParseView:
             f'<div style="{_FAILED}">{escape(clean_text(problem))}</div>'
             for problem in self.problems
         )
-        return f"<div>{self._bundle()['text/html']}{rows}<small>{self._summary()}</small></div>"
+        return f"<div>{self._bundle()['text/html']}{rows}<small>{escape(clean_text(self._summary()))}</small></div>"
 
     def _repr_markdown_(self) -> str:
         lines = [f"- problem: `{clean_text(one).replace('`', ' ')}`" for one in self.problems]
@@ -95,7 +95,8 @@ class ParseView:
         )
 
 
-def _call_problems(call: Call, tools: Mapping[str, Tool[..., Any]]) -> Iterator[str]:
+def call_problems(call: Call, tools: Mapping[str, Tool[..., Any]]) -> Iterator[str]:
+    """Say what is wrong with a call."""
     if not call.is_whole:
         yield f"the call of {call.name!r} is not complete"
     elif call.name not in tools:

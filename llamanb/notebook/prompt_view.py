@@ -74,7 +74,7 @@ class PromptView:
 
     def __repr__(self) -> str:
         facts = [f"{label}: {value}" for label, value in self._facts()]
-        return "\n".join([clean_text(self.text), *facts, f"[{self._summary()}]"])
+        return "\n".join([clean_text(self.text), *facts, f"[{clean_text(self._summary())}]"])
 
     def _repr_html_(self) -> str:
         shown = "".join(_marked(kind, text) for kind, text in self._pieces())
@@ -83,7 +83,7 @@ class PromptView:
             f"<code>{escape(clean_text(value))}</code></div>"
             for label, value in self._facts()
         )
-        below = f"<small>{escape(self._summary())}</small>"
+        below = f"<small>{escape(clean_text(self._summary()))}</small>"
         return f'<div><pre style="{_PRE}">{shown}</pre>{rows}{self._fold()}{below}</div>'
 
     def _repr_markdown_(self) -> str:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SAMPLING_KEYS", "choose_output", "make_question"]
 
-SAMPLING_KEYS = frozenset(SamplingSettings.__slots__) - {"logprobs", "logit_bias"}
+SAMPLING_KEYS = frozenset(SamplingSettings.__slots__) - {"logit_bias"}
 _TOOL_KEYS = ("tools", "tool_choice", "max_rounds", "approve")
 _CHOICES = ("auto", "none", "required")
 

@@ -13,6 +13,7 @@ from llamanb.notebook.reply_view import reply_bundle
 if TYPE_CHECKING:
     from llamanb.chat_layer import ChatPrompt
     from llamanb.notebook.calls import Call
+    from llamanb.notebook.probs_view import ProbsView
     from llamanb.notebook.transcript import Part
 
 __all__ = ["Reply"]
@@ -34,6 +35,8 @@ class Reply(str):
     parsed : with ``--schema`` the value that the answer stands for; with ``-f json``
         the JSON in it; else None.
     tokens : the generated token ids.
+    probs : with ``--probs`` how likely each token was
+        (:class:`~llamanb.notebook.probs_view.ProbsView`), else None.
     usage, timings : token counts, and seconds of each stage, over all rounds.
     finish_reason : ``"stop"``, ``"length"``, ``"cancelled"``, ``"error"``, or
         ``"tool_calls"`` with calls that were not run.
@@ -52,6 +55,7 @@ class Reply(str):
     tool_calls: tuple[Call, ...] = ()
     parts: tuple[Part, ...] = ()
     tokens: tuple[int, ...] = ()
+    probs: ProbsView | None = None
     usage: Usage = Usage()
     timings: Timings = Timings()
     finish_reason: str = "stop"

@@ -67,7 +67,9 @@ def growing_bundle(
     waiting : what stands there while there is nothing else.
     """
     parts = _parts(said)
-    body = _body(parts, style) if parts else f'<p style="{_MUTED}">{escape(waiting)}</p>'
+    body = (
+        _body(parts, style) if parts else f'<p style="{_MUTED}">{escape(clean_text(waiting))}</p>'
+    )
     plain = "\n".join(_plain(parts, style)) or "…"
     return {"text/html": _page(body, _fold(reasoning, thinking)), "text/plain": plain}
 
@@ -98,15 +100,17 @@ def _parts(said: str | Sequence[Part]) -> Sequence[Part]:
 
 
 def _page(body: str, fold: str, footer: str = "", error: str = "") -> str:
-    below = f'<div style="{_MUTED};margin-top:4px">{escape(footer)}</div>' if footer else ""
-    failed = f'<div style="{_FAILED}">{escape(error)}</div>' if error else ""
+    below = (
+        f'<div style="{_MUTED};margin-top:4px">{escape(clean_text(footer))}</div>' if footer else ""
+    )
+    failed = f'<div style="{_FAILED}">{escape(clean_text(error))}</div>' if error else ""
     return f'<div class="llamanb-reply">{fold}{body}{failed}{below}</div>'
 
 
 def _fold(reasoning: str, summary: str) -> str:
     if not reasoning.strip():
         return ""
-    heading = f'<summary style="{_MUTED};cursor:pointer">{escape(summary)}</summary>'
+    heading = f'<summary style="{_MUTED};cursor:pointer">{escape(clean_text(summary))}</summary>'
     return f'<details class="llamanb-thinking">{heading}{render_html(reasoning)}</details>'
 
 

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
+from IPython.display import display
+
 from llamanb.errors import LlamanbError
 from llamanb.notebook.approval import plain_interrupts
 from llamanb.notebook.arguments import parse_line
@@ -106,6 +108,8 @@ class Runner:
     def _conclude(self, asked: Asked) -> Reply:
         reply = asked.conclude()
         self._keep(asked.question, reply)
+        if reply.probs is not None and asked.question.style != "silent":
+            display(reply.probs)
         if asked.transcript.interrupted and self._raises_interrupts:
             raise KeyboardInterrupt
         return reply
@@ -134,7 +138,8 @@ def _split_line(line: str) -> tuple[str, str]:
 
 def _unknown_command(name: str, rest: str) -> UsageError:
     """Propose the command that was meant; a sentence was meant for ``ask``."""
-    if near := get_close_matches(name, COMMANDS, n=1, cutoff=CLOSE):
+    is_sentence = bool(rest) and name[:1].isupper()
+    if not is_sentence and (near := get_close_matches(name, COMMANDS, n=1, cutoff=CLOSE)):
         return unknown("command", name, COMMANDS, example=f"%llama {near[0]} {rest}".rstrip())
     if not rest:
         return unknown("command", name, COMMANDS, example="%llama help")

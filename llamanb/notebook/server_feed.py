@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from llamanb.notebook.live_feed import LiveFeed
 from llamanb.notebook.server_facts import MOST_ROWS, facts_of
 
 if TYPE_CHECKING:
@@ -31,57 +32,50 @@ class ServerFeed:
     Parameters
     ----------
     send : takes the facts and the requests that changed, the oldest first.
-    looked : called after every look, changed or not.
+    looked : called after every look, changed or not, with whether the server has stopped.
     """
 
-    def __init__(self, server: Server, send: Send, looked: Callable[[], None]) -> None:
+    def __init__(self, server: Server, send: Send, looked: Callable[[bool], None]) -> None:
         self._server = server
         self._send, self._looked = send, looked
         self._lock = threading.Lock()
         self._changed: dict[int, LogEntry] = {}
-        self._woken = threading.Event()
-        self._closed = threading.Event()
+        name = f"llamanb-panel-{server.port}"
+        self._feed = LiveFeed(name, self._look, interval_s=INTERVAL_S, rest_s=LOOK_S)
         self._facts = facts_of(server)
         self._unsubscribe = server.subscribe(self._note)
-        name = f"llamanb-panel-{server.port}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        self._feed.start()
 
     @property
     def is_open(self) -> bool:
         """Whether it still carries changes."""
-        return not self._closed.is_set()
+        return self._feed.is_open
 
     def wake(self) -> None:
         """Look at the server now."""
-        self._woken.set()
+        self._feed.wake()
 
     def close(self) -> None:
         """Send nothing more; harmless when repeated."""
-        self._closed.set()
         self._unsubscribe()
-        self._woken.set()
+        self._feed.close()
 
     def _note(self, entry: LogEntry) -> None:
         with self._lock:
             self._changed[entry.number] = entry
             if len(self._changed) > MOST_ROWS:
                 del self._changed[min(self._changed)]
-        self._woken.set()
+        self._feed.wake()
 
-    def _run(self) -> None:
-        while not self._closed.wait(INTERVAL_S):
-            self._woken.wait(LOOK_S)
-            self._woken.clear()
-            if self.is_open:
-                self._look()
-
-    def _look(self) -> None:
+    def _look(self) -> bool:
         facts = facts_of(self._server)  # before the notes: what follows it is noted again
         with self._lock:
             changed, self._changed = self._changed, {}
         if changed or facts != self._facts:
             self._facts = facts
             self._send(facts, [changed[number] for number in sorted(changed)])
-        self._looked()
-        if facts["status"] == "stopped":
-            self.close()
+        is_last = facts["status"] == "stopped"
+        self._looked(is_last)
+        if is_last:
+            self._unsubscribe()
+        return not is_last

@@ -39,12 +39,12 @@ _WORDS = frozenset({"time", "path", "client", "model", "status"})
 class ServerSheet:
     """Facts and the newest rows of the log; shows as HTML, Markdown and text.
 
-    ``moment`` is when it was made, in seconds since 1970.
+    ``moment`` is when it was made, in seconds since 1970; equal sheets may differ in it.
     """
 
     facts: dict[str, Any]
     rows: Sequence[dict[str, Any]]
-    moment: float = field(default_factory=time.time)
+    moment: float = field(default_factory=time.time, compare=False)
 
     @classmethod
     def of(cls, server: Server) -> ServerSheet:

@@ -12,15 +12,17 @@ from llamanb.servers import registry
 
 if TYPE_CHECKING:
     from llamanb.models import Model
+    from llamanb.notebook.chat.widget import ChatWidget
 
 __all__ = ["NotebookState"]
 
 
 @dataclass(slots=True)
 class NotebookState:
-    """Chats, and the defaults that ``%llama set`` and ``%llama use`` leave."""
+    """Chats and their widgets, and the defaults that ``%llama set`` and ``%llama use`` leave."""
 
     chats: ChatBook = field(default_factory=ChatBook)
+    widgets: dict[str, ChatWidget] = field(default_factory=dict)
     defaults: dict[str, Any] = field(default_factory=dict)
 
     def names(self, kind: str) -> list[str]:
@@ -53,3 +55,15 @@ class NotebookState:
             example = "%llama load PATH, then %%llama -m NAME"
             raise unknown("model", wanted, [*self.names("models"), *loadable], example=example)
         return manager().load(wanted)
+
+    def unload(self, name: str, *, force: bool = False) -> None:
+        """Unload a model; as a default it is forgotten.
+
+        Raises
+        ------
+        UnknownModelError, ModelBusyError
+            As ``llamanb.unload`` does.
+        """
+        manager().unload(name, force=force)
+        if self.defaults.get("model") == name:
+            del self.defaults["model"]

@@ -26,8 +26,8 @@ class Table:
     note: str = ""
 
     def __repr__(self) -> str:
-        lines = [self.title, *self._text_rows()]
-        return "\n".join([*lines, self.note] if self.note else lines)
+        lines = [clean_text(self.title), *self._text_rows()]
+        return "\n".join([*lines, clean_text(self.note)] if self.note else lines)
 
     def _text_rows(self) -> list[str]:
         if not self.rows:
@@ -37,11 +37,15 @@ class Table:
         return ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in cells if any(row)]
 
     def _repr_html_(self) -> str:
-        head = "".join(f'<th style="text-align:left">{escape(one)}</th>' for one in self.header)
+        head = "".join(
+            f'<th style="text-align:left">{escape(clean_text(one))}</th>' for one in self.header
+        )
         body = "".join(f"<tr>{_html_cells(row)}</tr>" for row in self.rows)
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        note = f"<div><small>{escape(self.note)}</small></div>" if self.note else ""
-        return f"<div><b>{escape(self.title)}</b>{table if self.rows else ''}{note}</div>"
+        note = f"<div><small>{escape(clean_text(self.note))}</small></div>" if self.note else ""
+        return (
+            f"<div><b>{escape(clean_text(self.title))}</b>{table if self.rows else ''}{note}</div>"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from llamanb.engine import Vocabulary
     from llamanb.models import Model
 
-__all__ = ["Token", "TokensView"]
+__all__ = ["Token", "TokensView", "code_cell", "quoted_piece"]
 
 MOST_ROWS = 400
 _COLORS = ("rgba(33,150,243,.22)", "rgba(255,152,0,.22)", "rgba(76,175,80,.22)")
@@ -76,7 +77,10 @@ class TokensView:
         return f'<div><pre style="{_PRE}">{strip}</pre>{table}</div>'
 
     def _repr_markdown_(self) -> str:
-        rows = [f"| {one.id} | {_code(one)} | {one.kind} |" for one in self.tokens[:MOST_ROWS]]
+        rows = [
+            f"| {one.id} | {code_cell(quoted_piece(one))} | {one.kind} |"
+            for one in self.tokens[:MOST_ROWS]
+        ]
         head = ["| id | piece | kind |", "|---|---|---|"]
         return "\n".join([self._title(), "", *head, *rows])
 
@@ -86,7 +90,7 @@ class TokensView:
         return f"{n_tokens} tokens for {self.model}: {n_chars} characters{ratio}"
 
     def _table(self) -> Table:
-        rows = [(one.id, _quoted(one), one.kind) for one in self.tokens[:MOST_ROWS]]
+        rows = [(one.id, quoted_piece(one), one.kind) for one in self.tokens[:MOST_ROWS]]
         more = len(self.tokens) - len(rows)
         return Table(
             self._title(), ("id", "piece", "kind"), rows, f"and {more} more" if more else ""
@@ -99,11 +103,14 @@ def _colored(token: Token, place: int) -> str:
     return f'<span style="{style}" title="{token.id}">{shown}</span>'
 
 
-def _quoted(token: Token) -> str:
+def quoted_piece(token: Token) -> str:
+    """Give the text of a token so that its spaces are seen."""
     return token.piece if token.kind == "bytes" else repr(token.piece)
 
 
-def _code(token: Token) -> str:
-    shown = _quoted(token).replace("|", "\\|")
-    fence = "``" if "`" in shown else "`"
-    return f"{fence} {shown} {fence}" if len(fence) == 2 else f"{fence}{shown}{fence}"
+def code_cell(text: str) -> str:
+    """Give ``text`` as code inside a cell of a Markdown table."""
+    shown = clean_text(text).replace("\n", "\\n").replace("|", "\\|")
+    runs = [len(run) for run in re.findall(r"`+", shown)]
+    fence = "`" * (1 + max(runs, default=0))
+    return f"{fence} {shown} {fence}" if runs else f"`{shown}`"

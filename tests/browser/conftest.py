@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from tests.browser.jupyter_server import JupyterServer, Program
+    from tests.browser.jupyter_server import JupyterServer
     from tests.browser.notebook_page import NotebookPage
 
 
-def _missing(program: Program) -> str | None:
+def _missing() -> str | None:
     from tests.browser.notebook_page import chromium_path
 
-    for package in (program, "playwright"):
+    for package in ("jupyterlab", "notebook", "playwright"):
         if find_spec(package) is None:
             return f"the Python package {package} is not installed (pip install -e '.[test]')"
     if chromium_path() is None:
@@ -29,30 +29,30 @@ def _missing(program: Program) -> str | None:
     return None
 
 
-@pytest.fixture(scope="module")
-def program() -> Program:
-    """Give the front end to test; a module for another one has a fixture of its own."""
-    return "jupyterlab"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory, program: Program) -> Iterator[JupyterServer]:
-    """Give a running JupyterLab, or Notebook 7."""
-    reason = _missing(program)
+@pytest.fixture(scope="package")
+def _programs() -> None:
+    """See to it that everything is there."""
+    reason = _missing()
     if reason and os.environ.get("LLAMANB_REQUIRE_BROWSER") == "1":
         pytest.fail(f"LLAMANB_REQUIRE_BROWSER=1, but {reason}")
     if reason:
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="package")
+def jupyterlab(
+    tmp_path_factory: pytest.TempPathFactory, _programs: None
+) -> Iterator[JupyterServer]:
+    """Give one running JupyterLab for all tests."""
     from tests.browser.jupyter_server import JupyterServer
 
-    with JupyterServer(tmp_path_factory.mktemp("lab"), program=program) as server:
+    with JupyterServer(tmp_path_factory.mktemp("lab")) as server:
         yield server
 
 
-@pytest.fixture(scope="module")
-def browser(lab: JupyterServer) -> Iterator[Browser]:
-    """Give headless Chromium; not for the session: its event loop would block others."""
-    assert lab.url
+@pytest.fixture(scope="package")
+def browser(_programs: None) -> Iterator[Browser]:
+    """Give headless Chromium; its pages share what it has cached of Jupyter's scripts."""
     from playwright.sync_api import sync_playwright
 
     from tests.browser.notebook_page import launch
@@ -63,14 +63,22 @@ def browser(lab: JupyterServer) -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(scope="module")
+def lab(jupyterlab: JupyterServer) -> JupyterServer:
+    """Give the server of this module; one for another front end has a fixture of its own."""
+    return jupyterlab
+
+
 @pytest.fixture
 def notebook_page(browser: Browser, lab: JupyterServer) -> Iterator[NotebookPage]:
-    """Give an empty tab, closed with its kernel afterwards."""
+    """Give an empty tab, closed with its kernel afterwards; its notebooks are of this test."""
     from tests.browser.notebook_page import NotebookPage
 
     page = NotebookPage(browser, lab)
     yield page
     page.close()
+    for path in lab.root.glob("*.ipynb"):
+        path.unlink()
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import nbformat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from playwright.sync_api import Browser, Locator, Playwright
 
@@ -29,6 +29,13 @@ CHROMIUM_FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+SHOW_NOTEBOOK = """async name => {
+  const app = window.jupyterapp;
+  for (const shown of [...app.shell.widgets("main")]) shown.dispose();
+  const shown = await app.commands.execute("docmanager:open", {path: name, factory: "Notebook"});
+  await shown.context.ready;
+  app.shell.activateById(shown.id);
+}"""
 KERNEL_STATUS = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
 
 CODE_CELLS = (
@@ -57,6 +64,8 @@ def launch(playwright: Playwright) -> Browser:
 class NotebookPage:
     """A browser tab with one notebook: open → type, run, stop, look → close.
 
+    A tab in which JupyterLab is loaded is used again by the next test, as loading takes seconds.
+
     Attributes
     ----------
     requests : every URL the page asked for, WebSockets included.
@@ -67,40 +76,60 @@ class NotebookPage:
         self, browser: Browser, server: JupyterServer, size: tuple[int, int] = (1280, 900)
     ) -> None:
         self._server = server
-        self._context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, device_scale_factor=1
-        )
-        self.page = self._context.new_page()
+        # One context for all tabs: it keeps Jupyter's scripts, which take seconds to read.
+        context = browser.contexts[0] if browser.contexts else browser.new_context()
+        loaded = [tab for tab in context.pages if tab.url.startswith(f"{server.url}/lab/")]
+        self.page = loaded[0] if loaded else context.new_page()
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
         self.page.set_default_timeout(PAGE_TIMEOUT_MS)
         self.requests: list[str] = []
         self.problems: list[str] = []
-        self.page.on("request", lambda request: self.requests.append(request.url))
-        self.page.on("websocket", lambda websocket: self.requests.append(websocket.url))
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self._listeners: dict[Any, Callable[[Any], None]] = {
+            "request": lambda request: self.requests.append(request.url),
+            "websocket": lambda websocket: self.requests.append(websocket.url),
+            "pageerror": lambda error: self.problems.append(str(error)),
+        }
+        for event, listener in self._listeners.items():
+            self.page.on(event, listener)
 
     def create(self, name: str, cells: Sequence[str] = ("",)) -> None:
-        """Write a notebook with these code cells and open it."""
+        """Write a notebook with these code cells and show it."""
+        self.write(name, cells)
+        if self.page.url.startswith(f"{self._server.url}/lab/"):
+            self.page.evaluate(SHOW_NOTEBOOK, name)
+            self._wait_for_kernel()
+        else:
+            self.open(name)
+
+    def write(self, name: str, cells: Sequence[str]) -> None:
+        """Write a notebook with these code cells."""
         kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
             metadata={"kernelspec": kernel},
         )
         nbformat.write(notebook, self._server.root / name)
-        self.open(name)
 
     def open(self, name: str) -> None:
-        """Open a notebook of the server's folder and wait for its kernel."""
+        """Load the page of a notebook of the server's folder and wait for its kernel."""
         self.page.goto(self._server.page_url(name))
+        self._wait_for_kernel()
+
+    def _wait_for_kernel(self) -> None:
         self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.wait_for_status("idle")
 
     def close(self) -> None:
-        """Shut the kernel down and close the tab."""
+        """Shut the kernel down; a tab in which something went wrong is closed, too."""
         self.page.evaluate(
             "async () => { await window.jupyterapp?.shell.currentWidget"
             "?.sessionContext?.shutdown?.() }"
         )
-        self._context.close()
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
+        is_lab = self.page.url.startswith(f"{self._server.url}/lab/")
+        if not is_lab or self.problems or self.page.locator(".jp-Dialog").count():
+            self.page.close()
 
     def cell(self, index: int) -> Locator:
         """Give one cell, counted from 0."""
@@ -125,6 +154,13 @@ class NotebookPage:
     def toolbar_button(self, name: str) -> Locator:
         """Give a button of the notebook's toolbar: run, interrupt, restart …"""
         return self.page.locator(f'.jp-NotebookPanel-toolbar [data-jp-item-name="{name}"]')
+
+    def choose_theme(self, name: Literal["Dark", "Light"]) -> None:
+        """Show JupyterLab dark or light; a test ends with light ones."""
+        change = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+        self.page.evaluate(change, f"JupyterLab {name}")
+        is_light = str(name == "Light").lower()
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{is_light}']", state="attached")
 
     def save(self) -> None:
         """Save the notebook to disk."""

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.browser.jupyter_server import Program
+    from collections.abc import Iterator
+
+    from tests.browser.jupyter_server import JupyterServer
     from tests.browser.notebook_page import NotebookPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -17,9 +19,12 @@ QUICKSTART = Path(__file__).parents[2] / "notebooks" / "01_quickstart.ipynb"
 
 
 @pytest.fixture(scope="module")
-def program() -> Program:
-    """Give the front end to test."""
-    return "notebook"
+def lab(tmp_path_factory: pytest.TempPathFactory, _programs: None) -> Iterator[JupyterServer]:
+    """Give a running Notebook 7."""
+    from tests.browser.jupyter_server import JupyterServer
+
+    with JupyterServer(tmp_path_factory.mktemp("notebook7"), program="notebook") as server:
+        yield server
 
 
 def test_quickstart_runs_from_top_to_bottom(notebook_page: NotebookPage, lab_root: Path) -> None:

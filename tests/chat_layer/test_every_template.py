@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import re
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ TOOLS = [
         },
     },
 ]
+DAMAGED = int(os.environ.get("LLAMANB_TEST_DAMAGED", "3000"))  # 10,000 for a release
 ARGUMENTS = {"city": 'say "hi"\n</parameter> 🙂', "place": {"lat": 1.5, "tags": ["a", "b"]}}
 SECOND = call({"city": "Rome", "place": {"lat": 2}}, "call_2")
 CASES: dict[str, tuple[list[dict[str, Any]], dict[str, Any]]] = {
@@ -187,13 +189,13 @@ def words_of(text: str) -> set[str]:
     return set(re.findall(r"qz\d+zq", text))
 
 
-def test_ten_thousand_damaged_outputs_lose_no_word(templates: dict[str, str]) -> None:
+def test_damaged_outputs_lose_no_word(templates: dict[str, str]) -> None:
     """Odd words stand where text, names and arguments are; none may disappear."""
     rng = random.Random(7)  # noqa: S311  # examples, no secrets
     count = 0
     prompts = [built(source, [USER], tools=TOOLS) for source in templates.values()]
     texts = [(prompt, one.text) for prompt in prompts for one in examples(prompt, 12)]
-    while count < 10_000:
+    while count < DAMAGED:
         prompt, text = rng.choice(texts)
         damaged = mutated(_with_words(text, rng), rng)
         message = prompt.parse(damaged)
@@ -212,8 +214,9 @@ def _with_words(text: str, rng: random.Random) -> str:
 
 
 def test_every_cut_of_an_output_can_be_parsed(templates: dict[str, str]) -> None:
-    for source in templates.values():
-        prompt = built(source, [USER], tools=TOOLS)
+    made = [built(source, [USER], tools=TOOLS) for source in templates.values()]
+    # Templates of one family have the same syntax, and are parsed in the same way.
+    for prompt in {repr(prompt.description): prompt for prompt in made}.values():
         text = examples(prompt, 3)[-1].text
         whole = [prompt.parse(text[:size]) for size in range(len(text) + 1)]
         assert len(whole) == len(text) + 1

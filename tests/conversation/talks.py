@@ -22,6 +22,13 @@ def call(name: str, arguments: Any = None) -> str:
     return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
 
 
+ADD_CALL = {
+    "type": "function",
+    "id": "c1",
+    "function": {"name": "add", "arguments": '{"a": 4, "b": 1}'},
+}
+
+
 @tool
 def add(a: int, b: int = 1) -> int:
     """Add two numbers."""

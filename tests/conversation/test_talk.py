@@ -416,3 +416,10 @@ def test_a_tool_that_asks_its_own_talk_ends_the_turn() -> None:
     events = list(session.stream("go"))
     assert finish_of(events).reason == "cancelled"
     assert_whole(session.messages)
+
+
+def test_a_given_beginning_is_of_the_first_reply_only() -> None:
+    session, model = talk(call("add", {"a": 1}), "2")
+    with session.stream("One and one?", answer_tokens=(5, 6)) as stream:
+        list(stream)
+    assert [request.answer_tokens for request in model.requests] == [(5, 6), ()]

@@ -46,7 +46,7 @@ TOOLS = [
     for name, schema in SCHEMAS.items()
 ]
 SAMPLING = SamplingSettings(max_tokens=600)
-GENERATIONS = int(os.environ.get("LLAMANB_TEST_GENERATIONS", "20"))  # 50 for a release
+GENERATIONS = int(os.environ.get("LLAMANB_TEST_GENERATIONS", "8"))  # 50 for a release
 
 
 @pytest.fixture(params=random_gguf.REAL_VOCABULARIES, scope="module")

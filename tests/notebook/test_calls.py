@@ -20,7 +20,8 @@ from llamanb.notebook.cell_output import final_bundle
 from llamanb.notebook.reply_view import reply_bundle
 from llamanb.notebook.text_output import TextOutput
 from llamanb.notebook.transcript import Transcript
-from tests.notebook.test_markdown import HOSTILE, assert_inert
+from tests.corpora.hostile_markdown import HOSTILE
+from tests.support.inert import assert_inert
 
 ARGUMENTS = '{"city": "Oslo"}'
 EVENTS: list[ChatEvent] = [

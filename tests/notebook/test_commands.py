@@ -172,3 +172,49 @@ def test_a_wrong_set_changes_nothing(
     with pytest.raises(error, match=expected):
         run(line)
     assert state.defaults == {}
+
+
+def test_a_chat_can_be_copied_saved_restored_and_exported(
+    run: Run, state: NotebookState, tmp_path: Path
+) -> None:
+    model = manager().load("demo", n_threads=1)
+    chat = state.chats.open("main", model, "Be brief.")
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]
+    chat.session.messages[:] = said
+    assert run("fork second").startswith("'second' is a copy of 'main'")
+    chat.session.messages.clear()
+    assert state.chats.find("second").messages == said
+    path = tmp_path / "my talk.json"
+    assert "saved the chat 'second'" in run(f"save '{path}' -c second")
+    assert run(f"restore '{path}'") == "the chat 'main' goes on after 1 turn"
+    assert state.chats.find("main").messages == said
+    assert state.chats.find("main").session.system_prompt == "Be brief."
+    for name in ("talk.md", "talk.html", "talk.py", "talk.ipynb"):
+        run(f"export '{tmp_path / name}'")
+        assert "Hello" in (tmp_path / name).read_text("utf-8")
+
+
+def test_chats_with_messages_are_not_overwritten(
+    run: Run, state: NotebookState, tmp_path: Path
+) -> None:
+    model = manager().load("demo", n_threads=1)
+    for name in ("main", "other"):
+        state.chats.open(name, model).session.messages[:] = [{"role": "user", "content": "Hi"}]
+    run(f"save {tmp_path / 'talk.json'}")
+    for line in ("fork other", f"restore {tmp_path / 'talk.json'}"):
+        with pytest.raises(UsageError, match="has messages already"):
+            run(line)
+
+
+def test_files_that_are_no_chat_are_refused(run: Run, state: NotebookState, tmp_path: Path) -> None:
+    state.chats.open("main", manager().load("demo", n_threads=1))
+    with pytest.raises(OptionError, match=r"must end in one of \.md"):
+        run(f"export {tmp_path / 'talk.docx'}")
+    for line in (f"export {tmp_path}/none/a.md", f"save {tmp_path}/none/a.json"):
+        with pytest.raises(UsageError, match="cannot write"):
+            run(line)
+    with pytest.raises(UsageError, match="cannot read"):
+        run(f"restore {tmp_path}/none.json")
+    (tmp_path / "a.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(OptionError, match="no saved talk"):
+        run(f"restore {tmp_path}/a.json")

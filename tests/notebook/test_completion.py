@@ -25,7 +25,7 @@ def _names(kind: str) -> Iterable[str]:
         pytest.param("unload d", False, ["demo"], id="model operand"),
         pytest.param("use ", False, ["demo", "big"], id="model operand, empty"),
         pytest.param("history n", False, ["notes"], id="chat operand"),
-        pytest.param("help re", False, ["reset"], id="command operand"),
+        pytest.param("help rese", False, ["reset"], id="command operand"),
         pytest.param("set top", False, ["top_k=", "top_p="], id="setting"),
         pytest.param("load --n-", False, ["--n-ctx", "--n-seq-max"], id="option of a command"),
         pytest.param("ask --max-t", False, ["--max-tokens"], id="option of ask"),

@@ -61,7 +61,7 @@ def test_grammar_is_shown_as_lark_and_as_gbnf(kernel: Kernel) -> None:
     assert "<span style=" in lark["text/html"]
     assert result(kernel, "%llama grammar --gbnf")["text/plain"].startswith("root ::= ")
     assert "from the first" in str(result(kernel, "%llama grammar --tool-choice moon_phase"))
-    kernel.run("kept = %llama grammar --choices up,down")
+    kernel.run("kept = %llama grammar -t none --choices up,down")
     assert '"up"' in kernel.value("str(kept)")
 
 
@@ -143,3 +143,77 @@ def test_hostile_texts_stay_texts(kernel: Kernel, command: str) -> None:
     html = result(kernel, f"%llama {command} {{{{odd}}}}")["text/html"]
     assert "<script" not in html
     assert "<img" not in html
+
+
+def test_probs_shows_how_likely_the_tokens_of_the_last_reply_were(kernel: Kernel) -> None:
+    cell = kernel.run("%%llama --new -t none --temp 0 -n 6 --probs 3 -o said\nWhy is the sky blue?")
+    shown_below = [one["data"]["text/html"] for one in cell.of_type("display_data")]
+    assert "llamanb-probs" in shown_below[-1]
+    shown = result(kernel, "%llama probs")
+    assert "6 tokens of demo" in shown["text/plain"]
+    assert "data-alternative=" in shown["text/html"]
+    assert shown == result(kernel, "%llama probs $said")
+    kernel.run("other = said.probs.continue_with(1, said.probs[1].alternatives[1].token.id)")
+    assert kernel.value("other.tokens[0] == said.tokens[0] and other.tokens[1] != said.tokens[1]")
+    assert kernel.value("len(other.probs.to_rows()) == len(other.tokens)")
+
+
+def test_probs_reads_a_reply_or_a_text_that_is_there_already(kernel: Kernel) -> None:
+    ask = "%%llama --new -t none --temp 0 -n 6 -o {}\nWhy is the sky blue?"
+    kernel.run(ask.format("known --probs 5"))
+    kernel.run(ask.format("plain"))
+    result(kernel, "%llama probs")
+    kernel.run("read = %llama probs $plain")
+    assert kernel.value(
+        "max(abs(a.logprob - b.logprob) for a, b in zip(read, known.probs, strict=True)) < 0.01"
+    )
+    shown = result(kernel, "%llama probs The sky is {{'blue'}}.")["text/plain"]
+    assert "given" in shown
+    assert "perplexity" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("$number", "not int"), ("-c nobody", "unknown chat"), ("a", "one token")],
+)
+def test_what_has_no_probabilities_is_said(kernel: Kernel, line: str, expected: str) -> None:
+    assert expected in kernel.run(f"%llama probs {line}").stderr
+
+
+def test_a_grammar_can_be_tried_out(kernel: Kernel) -> None:
+    checked = result(kernel, "%llama grammar -t none --choices up,down --check upper")["text/plain"]
+    assert "refused at character 2 (line 1, column 3): 'p'" in checked
+    assert (
+        "refused"
+        in result(kernel, "%llama grammar -t none --choices up,down --check $thought")["text/html"]
+    )
+    allowed = result(kernel, "%llama grammar -t none --choices up,down --allowed")["text/plain"]
+    assert "'u'" in allowed
+    assert "'d'" in allowed
+    assert "'own'" in str(result(kernel, "%llama grammar -t none --choices up,down --allowed d"))
+    sampled = result(kernel, "%llama grammar -t none --choices up,down --sample 2")["text/plain"]
+    assert sampled.count("'up'") + sampled.count("'down'") == 2
+
+
+def test_a_call_is_followed_back_to_its_text(kernel: Kernel) -> None:
+    shown = result(kernel, "%llama parse --call 1 $call")
+    for part in ("'<tool_call>' at character 0", "accepts the whole call", "required", "Oslo"):
+        assert part in shown["text/plain"]
+    assert "call and trigger" in shown["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        pytest.param("%llama parse --call 2 $call", "the output has 1 call", id="no such call"),
+        pytest.param("%llama grammar -t none --check a", "there is no grammar", id="no grammar"),
+        pytest.param(
+            "%llama grammar --choices a,b --sample 2 --allowed", "only one of", id="two trials"
+        ),
+        pytest.param("%llama grammar --choices a,b --check", "--check needs a value", id="no text"),
+    ],
+)
+def test_mistakes_of_the_lab_are_one_line(kernel: Kernel, code: str, expected: str) -> None:
+    cell = kernel.run(code)
+    assert expected in cell.stderr
+    assert len(cell.stderr.strip().splitlines()) == 1

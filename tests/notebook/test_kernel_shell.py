@@ -206,11 +206,28 @@ def test_help_of_one_command(kernel: Kernel) -> None:
 
 def test_status_shows_models_chats_and_settings(kernel: Kernel) -> None:
     kernel.run("%llama set temp=0.5")
-    shown = kernel.run("%llama").of_type("execute_result")[0]["data"]
+    shown = kernel.run("%llama").displays[0]["data"]
     kernel.run("%llama set temp=default")
     for part in ("demo", "Chats", "Settings", "0.5"):
         assert part in shown["text/plain"]
         assert part in shown["text/html"]
+
+
+def test_models_are_shown_live_beside_what_is_saved(kernel: Kernel) -> None:
+    for code in ("%llama", "import llamanb; llamanb.models", "llamanb.models.manager()"):
+        saved, panel = kernel.run(code).displays
+        assert "demo" in saved["data"]["text/html"]
+        assert "application/vnd.jupyter.widget-view+json" in panel["data"]
+    assert kernel.value("len(get_ipython()._llamanb_widgets['models'])") == 1
+
+
+def test_models_are_one_plain_table_where_nothing_streams(kernel: Kernel) -> None:
+    kernel.run("import os; os.environ['LLAMANB_STREAM'] = '0'")
+    cells = [kernel.run(code) for code in ("%llama", "llamanb.models")]
+    kernel.run("del os.environ['LLAMANB_STREAM']")
+    for cell in cells:
+        assert cell.displays == []
+        assert "demo" in cell.of_type("execute_result")[0]["data"]["text/plain"]
 
 
 def test_loading_twice_and_reloading_keep_the_chats(kernel: Kernel) -> None:

@@ -57,7 +57,7 @@ def test_a_server_answers_and_is_listed(kernel: Kernel) -> None:
     assert "OpenAI, Anthropic" in table
     assert table.splitlines()[-1].split()[-5:-2] == ["1", "0", "0"]
     assert table.endswith("running")
-    assert url in shown(kernel.run("%llama"))
+    assert url in kernel.run("%llama").displays[0]["data"]["text/plain"]
 
 
 def test_the_same_line_again_gives_the_same_server(kernel: Kernel) -> None:

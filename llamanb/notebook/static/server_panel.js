@@ -12,7 +12,7 @@
  * @typedef {{url: string, port: number, apis: string[], models: string[], has_key: boolean,
  *   status: string, running: number, waiting: number, requests: number,
  *   tokens_per_s: number}} Facts
- * @typedef {{v: number, k: string, seq: number, view?: string, sheet: string,
+ * @typedef {{v: number, k: string, seq: number, view?: string, twin: string,
  *   d: {facts: Facts, rows: Row[], snippets?: Record<string, string>}}} Message
  * @typedef {{on: (name: string, heard: (message: any) => void) => void,
  *   off: (name: string, heard: (message: any) => void) => void,
@@ -23,7 +23,7 @@ const VERSION = 1;
 const MOST_ROWS = 200;
 const PATIENCE_MS = 1500;
 const SHOWN_MS = 1500;
-const SHEET = /^llamanb-sheet-[0-9a-f]+$/;
+const TWIN = /^llamanb-twin-[0-9a-f]+$/;
 const TITLES = {
   curl: "curl", openai: "OpenAI SDK", anthropic: "Anthropic SDK", opencode: "OpenCode",
   "claude-code": "Claude Code", codex: "Codex", chatlas: "chatlas", langchain: "LangChain",
@@ -231,9 +231,9 @@ class Panel {
     this.body.replaceChildren();
     this.say("");
     this.enable(true);
-    if (SHEET.test(message.sheet)) {
+    if (TWIN.test(message.twin)) {
       this.hiding.textContent =
-        `.${message.sheet}, .jp-OutputArea-child:has(.${message.sheet}) { display: none; }`;
+        `.${message.twin}, .jp-OutputArea-child:has(.${message.twin}) { display: none; }`;
     }
     this.offer(message.d.snippets ?? {});
     this.update({ ...message, d: { ...message.d, rows: [...message.d.rows].reverse() } });

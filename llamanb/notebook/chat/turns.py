@@ -1,0 +1,269 @@
+"""Carry out turns: one at a time, in a thread of its own, seen by every page."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from llamanb.errors import LlamanbError
+from llamanb.notebook.chat.feed import Feed
+from llamanb.notebook.chat.history import parts_of, question_of
+from llamanb.notebook.chat.live import LiveTurn
+from llamanb.notebook.chat.tree import TalkTree, Turn
+from llamanb.notebook.footer import calls_note, model_label
+from llamanb.notebook.messages import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from llamanb.conversation import Session, TalkStream
+    from llamanb.notebook.chat.post import Post
+
+__all__ = ["TurnDesk"]
+
+Message = dict[str, Any]
+MOST_STREAMS = 100  # with probabilities, a token of each takes about a kilobyte
+
+
+class TurnDesk:
+    """The turns of one session: the tree of them, and the one that goes on.
+
+    Parameters
+    ----------
+    session : whose messages the path of the tree is; others may change them, too.
+    post : the way to the pages.
+    changed : called in a turn's thread when a turn is over, or with True when the path
+        is another.
+
+    Attributes
+    ----------
+    tree : every turn there has been.
+    running : the turn that goes on.
+    used : tokens of the context that the talk takes.
+    streams : the engine's side of the last hundred turns, by their ids.
+    """
+
+    def __init__(self, session: Session, post: Post, changed: Callable[[bool], None]) -> None:
+        self.session, self._post, self._changed = session, post, changed
+        self.tree = TalkTree(_past)
+        self.running: Turn | None = None
+        self.used = 0
+        self.streams: dict[str, TalkStream] = {}
+        self._turning = threading.RLock()
+        self._own_thread: int | None = None
+        self._stop = threading.Event()
+        self.tree.adopt(session.messages)
+        self._unsubscribe = session.subscribe(self._heard)
+
+    # ---- what pages and users ask for --------------------------------------------------
+
+    def ask(
+        self,
+        after: Turn | None,
+        content: str,
+        live: LiveTurn,
+        options: dict[str, Any],
+    ) -> Turn:
+        """Let the talk go on after ``after`` with a question, and wait for the answer's end."""
+        with self._turn():
+            before = [*self.tree.messages_before(after), *after.messages] if after else []
+
+            def begin() -> TalkStream:
+                self._say(before)
+                return self.session.stream(content, **options)
+
+            said = {"role": "user", "content": content}
+            return self._run(after, live, content, [said], begin)
+
+    def go_on(
+        self,
+        after: Turn | None,
+        said: Sequence[Message],
+        live: LiveTurn,
+        options: dict[str, Any],
+        prepare: Callable[[LiveTurn], Sequence[Message]] = lambda _: (),
+    ) -> Turn:
+        """Let the model answer ``said``, a turn's messages so far, and what ``prepare`` adds."""
+        with self._turn():
+            before = [*self.tree.messages_before(after), *after.messages] if after else []
+            noted = list(said)
+
+            def begin() -> TalkStream:
+                noted.extend(prepare(live))
+                self._say([*before, *noted])
+                return self.session.go_on(**options)
+
+            return self._run(after, live, question_of(noted), noted, begin)
+
+    def show(self, turn: Turn | None, *, is_end: bool = False) -> None:
+        """Make another path the talk; with ``is_end`` nothing follows ``turn``."""
+        with self._turn():
+            with self._post.lock:
+                if is_end or turn is None:
+                    self.tree.end_with(turn)
+                else:
+                    self.tree.show(turn)
+            self._say(self.tree.messages)
+            self._changed(True)  # noqa: FBT003  # the callback's only flag
+
+    def stop(self) -> None:
+        """Stop what goes on; what there is stays."""
+        self._stop.set()
+        running = self.running
+        stream = self.streams.get(running.id) if running else None
+        if stream is not None:
+            stream.cancel()
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set while the turn that goes on is to end."""
+        return self._stop
+
+    def close(self) -> None:
+        """Stop, and follow the session no more."""
+        self._unsubscribe()
+        self.stop()
+
+    # ---- one turn -----------------------------------------------------------------------
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Have the talk for oneself: what goes on is stopped first."""
+        self.stop()
+        with self._turning:
+            self._stop.clear()
+            known, self._own_thread = self._own_thread, threading.get_ident()
+            try:
+                yield
+            finally:
+                self._own_thread = known
+        self._follow()
+
+    def _say(self, messages: Sequence[Message]) -> None:
+        if self.session.messages != messages:
+            self.session.replace_messages(messages)
+
+    def _run(
+        self,
+        after: Turn | None,
+        live: LiveTurn,
+        content: str,
+        said: list[Message],
+        begin: Callable[[], TalkStream],
+    ) -> Turn:
+        turn = self._begin(after, live)
+        turn.content = content
+        feed = Feed(self._post, turn.id, live, lambda: self._stat(turn))
+        try:
+            stream = begin()
+            self._keep(turn, stream)
+            live.count_tokens = lambda: _n_tokens(stream)
+            live.count_rounds = lambda: len(stream.generations)
+            live.begin_stream()
+            if self._stop.is_set():
+                stream.cancel()
+            for event in stream:
+                live.add(event)
+                feed.wake()
+            turn.messages = [*said, *stream.messages]
+            self._note_end(stream, live)
+        except LlamanbError as error:
+            live.fail(one_line(error))
+            self._say(self.tree.messages)
+        finally:
+            feed.close()
+            self._finish(turn)
+        return turn
+
+    def _begin(self, after: Turn | None, live: LiveTurn) -> Turn:
+        with self._post.lock:
+            turn = self.running = self.tree.add(after, live)
+            row = live.row(**self.place(turn))
+            self._post.tell("begin", {"after": after.id if after else "", "turn": row})
+        return turn
+
+    def _finish(self, turn: Turn) -> None:
+        with self._post.lock:
+            if turn.live.status == "running":  # something unforeseen: never leave a turn open
+                turn.live.fail("the turn ended unexpectedly")
+            self.running = None
+            row = turn.live.summary(**self.place(turn))
+            self._post.tell("done", {"turn": row, "sizes": turn.live.sizes})
+        self._changed(False)  # noqa: FBT003  # the callback's only flag
+
+    def _keep(self, turn: Turn, stream: TalkStream) -> None:
+        self.streams[turn.id] = stream
+        if len(self.streams) > MOST_STREAMS:
+            del self.streams[next(iter(self.streams))]
+
+    def _note_end(self, stream: TalkStream, live: LiveTurn) -> None:
+        finished = stream.finished
+        if finished is None:
+            return
+        usage, times = finished.usage, finished.timings
+        count = usage.get("completion_tokens", 0)
+        speed = times.get("tokens_per_s", 0.0)
+        model: Any = self.session.model
+        facts = [
+            f"{'stopped after ' * (finished.reason == 'cancelled')}{count:,} token{'s' * (count != 1)}",
+            "cut at the token limit" if finished.reason == "length" else "",
+            f"{speed:,.1f} tokens/s" if speed else "",
+            calls_note(finished),
+            model_label(model),
+        ]
+        live.footer = " · ".join(filter(None, facts))
+        prompt, cached = usage.get("prompt_tokens", 0), usage.get("cached_tokens", 0)
+        live.reused = f"{cached:,} of {prompt:,} tokens reused" if cached else ""
+        generation = stream.generation
+        self.used = len(generation.request.prompt_tokens) + generation.n_tokens
+
+    def _stat(self, turn: Turn) -> dict[str, Any]:
+        stream = self.streams.get(turn.id)
+        seconds = int(time.perf_counter() - turn.live.began_s)
+        stat = {"phase": turn.live.phase, "seconds": seconds}
+        if stream is None:
+            return {**stat, "tokens": 0, "tokens_per_s": 0.0, "used": self.used, "n_ctx": 0}
+        generation, model = stream.generation, self.session.model
+        status: Any = getattr(model, "perf", dict)()
+        return {
+            **stat,
+            "tokens": _n_tokens(stream),
+            "tokens_per_s": round(float(status.get("tokens_per_s", 0.0)), 1),
+            "used": len(generation.request.prompt_tokens) + generation.n_tokens,
+            "n_ctx": int(status.get("n_ctx", 0)),
+        }
+
+    def place(self, turn: Turn) -> dict[str, Any]:
+        """Give where a turn stands in the talk, and what can be looked at."""
+        path = self.tree.path
+        has = ["prompt", "grammar", "raw", "tokens"] if turn.id in self.streams else []
+        return {
+            "id": turn.id,
+            "number": path.index(turn) + 1 if turn in path else 0,
+            "siblings": [one.id for one in self.tree.siblings(turn)],
+            "has": has,
+        }
+
+    # ---- others write, too ----------------------------------------------------------------
+
+    def _heard(self) -> None:
+        """Take note of a change in the thread that made it: nothing here may wait."""
+        if threading.get_ident() != self._own_thread:
+            threading.Thread(target=self._follow, name="llamanb-chat-sync", daemon=True).start()
+
+    def _follow(self) -> None:
+        with self._turning:
+            with self._post.lock:
+                is_new = self.tree.adopt(self.session.messages)
+            if is_new:
+                self._changed(True)  # noqa: FBT003  # the callback's only flag
+
+
+def _past(messages: Sequence[Message]) -> LiveTurn:
+    return LiveTurn(question_of(messages), parts=parts_of(messages))
+
+
+def _n_tokens(stream: TalkStream) -> int:
+    return sum(generation.n_tokens for generation in stream.generations)
