@@ -110,7 +110,7 @@ class MarkdownStream:
         self._settle()
         change = self._change(self._open_html())
         cost_s = self._clock() - begun_s
-        if cost_s > DEAR_S:
+        if cost_s > DEAR_S and not (change and change.finished):  # those are not drawn again
             self._next_s = begun_s + cost_s * (1 + PAUSE_FACTOR)
         return change
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llamanb.notebook.cell_output import Output
     from llamanb.notebook.transcript import Transcript
 
-__all__ = ["EventSource", "follow", "follow_async"]
+__all__ = ["HEARTBEAT_S", "EventSource", "follow", "follow_async", "forget_cancellation"]
 
 # An interrupt of an idle await arrives only at the next loop event.
 HEARTBEAT_S = 0.1
@@ -65,7 +65,7 @@ async def follow_async(source: EventSource, transcript: Transcript, output: Outp
             output.draw(transcript)
     except (asyncio.CancelledError, KeyboardInterrupt):
         transcript.interrupted = True
-        _forget_cancellation()
+        forget_cancellation()
         source.cancel()
         await _settle(intake)
     except Exception:
@@ -87,15 +87,16 @@ async def _settle(intake: asyncio.Future[None]) -> None:
     while not intake.done() and (left_s := deadline_s - time.monotonic()) > 0:
         with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
             await asyncio.wait({intake}, timeout=left_s)
-        _forget_cancellation()
+        forget_cancellation()
     if not intake.done():
         intake.cancel()
         with contextlib.suppress(asyncio.CancelledError, KeyboardInterrupt):
             await asyncio.wait({intake}, timeout=HEARTBEAT_S)
-        _forget_cancellation()
+        forget_cancellation()
 
 
-def _forget_cancellation() -> None:
+def forget_cancellation() -> None:
+    """Go on as if this task had not been cancelled: the interrupt was answered."""
     task = asyncio.current_task()
     while task is not None and task.cancelling():
         task.uncancel()

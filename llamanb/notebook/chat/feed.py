@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Feed"]
 
 INTERVAL_S = 0.04
-COST_SHARE = 4  # at most a quarter of the time goes into rendering
+COST_SHARE = 4  # at most a quarter of the time goes into rendering …
+MOST_PAUSE_S = 0.1  # … but one large block that is over does not hold up what follows
 QUIET_S = 0.5
 
 
@@ -58,7 +59,8 @@ class Feed:
             begun_s = time.perf_counter()
             if self._post.has_views and not self._closed.is_set():
                 self._flush()
-            pause_s = max(INTERVAL_S, COST_SHARE * (time.perf_counter() - begun_s))
+            cost_s = time.perf_counter() - begun_s
+            pause_s = min(max(INTERVAL_S, COST_SHARE * cost_s), MOST_PAUSE_S)
 
     def _flush(self) -> None:
         with self._post.lock:

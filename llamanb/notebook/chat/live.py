@@ -266,6 +266,13 @@ class LiveTurn:
         self.status = _STATUS.get(finished.reason, "done")
         self.error = finished.error or ""
 
+    def begin_anew(self, parts: Sequence[Part]) -> None:
+        """Show these parts and nothing else; pages that followed have to ask for them."""
+        with self._lock:
+            self._parts.clear()
+            self.put(parts)
+            self._n_shown = len(self._parts)
+
     def put(self, parts: Sequence[Part]) -> None:
         """Take in what there is already; calls without a result are about to run."""
         with self._lock:

@@ -113,7 +113,7 @@ def settings_row(
         ],
         "probabilities": settings.probabilities,
         "max_tokens": chosen.max_tokens,
-        "n_ctx": model.n_ctx if model.state in ("idle", "busy") else 0,
+        "n_ctx": model.perf().get("n_ctx", 0),  # never waits
         "used": used,
         "is_toy": model.is_toy,
         **more,

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from llamanb.chat_layer.events import Finished
 from llamanb.errors import LlamanbError
 from llamanb.notebook.chat.feed import Feed
 from llamanb.notebook.chat.history import parts_of, question_of
@@ -164,9 +165,8 @@ class TurnDesk:
             live.begin_stream()
             if self._stop.is_set():
                 stream.cancel()
-            for event in stream:
-                live.add(event)
-                feed.wake()
+            with stream:
+                self._read(stream, said, live, feed)
             turn.messages = [*said, *stream.messages]
             self._note_end(stream, live)
         except LlamanbError as error:
@@ -176,6 +176,18 @@ class TurnDesk:
             feed.close()
             self._finish(turn)
         return turn
+
+    def _read(self, stream: TalkStream, said: list[Message], live: LiveTurn, feed: Feed) -> None:
+        """Follow the stream to its end; an interrupt is an end like any other."""
+        try:
+            for event in stream:
+                live.add(event)
+                feed.wake()
+        except KeyboardInterrupt:
+            stream.close()
+            # What was being told is lost, but the messages have it; the page asks for them.
+            live.begin_anew(parts_of([*said, *stream.messages]))
+            live.add(stream.finished or Finished(reason="cancelled"))
 
     def _begin(self, after: Turn | None, live: LiveTurn) -> Turn:
         with self._post.lock:

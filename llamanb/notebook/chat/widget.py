@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,7 @@ from llamanb.notebook.chat.settings import ChatSettings
 from llamanb.notebook.chat.talk import ChatTalk
 from llamanb.notebook.chat.twin import chat_html, chat_markdown, chat_text
 from llamanb.notebook.chats import NamedChat
+from llamanb.notebook.following import HEARTBEAT_S, forget_cancellation
 from llamanb.notebook.live_widget import STATIC, LiveWidget
 from llamanb.notebook.saved_copy import SavedCopy
 from llamanb.settings import SamplingSettings, read_environment
@@ -112,6 +114,26 @@ class ChatWidget(LiveWidget):
             If there is nothing to ask.
         """
         self._talk.asking.ask(text)
+        return self._answer
+
+    async def aask(self, text: str) -> str:
+        """Ask in an awaited cell: the page is heard meanwhile in every front end; as ``ask``.
+
+        An interrupt stops the answer and gives what there is.
+        """
+        asking = asyncio.ensure_future(asyncio.to_thread(self._talk.asking.ask, text))
+        try:
+            while not asking.done():
+                # An interrupt of an idle await arrives only at the next loop event.
+                await asyncio.wait({asking}, timeout=HEARTBEAT_S)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            forget_cancellation()
+            self.stop()
+        await asking
+        return self._answer
+
+    @property
+    def _answer(self) -> str:
         last = self.session.messages[-1] if self.session.messages else {}
         return str(last.get("content") or "") if last.get("role") == "assistant" else ""
 

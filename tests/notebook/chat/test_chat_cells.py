@@ -11,6 +11,15 @@ if TYPE_CHECKING:
 
     from tests.notebook.conftest import Cell, Kernel
 
+INTERRUPT_SOON = """
+import os, signal, threading
+def interrupt():
+    desk = chat._talk.desk
+    while not (desk.running and (stream := desk.streams.get(desk.running.id))
+               and stream.generation.n_tokens > 5):
+        threading.Event().wait(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=interrupt).start()"""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -109,3 +118,16 @@ def test_mistakes_say_what_is_wrong(kernel: Kernel, line: str, said: str) -> Non
     kernel.run("import llamanb")
     cell = kernel.run(line)
     assert said in str(cell.of_type("error")) + cell.stderr
+
+
+def test_an_interrupt_keeps_what_was_said(kernel: Kernel, slow_gguf: Path) -> None:
+    kernel.run(
+        f"import llamanb\n%llama load {slow_gguf} --name slow --n-ctx 4096\n"
+        "chat = llamanb.ChatWidget('slow', max_tokens=3000)"
+    )
+    for line in ("answer = chat.ask('ba')", "answer = await chat.aask('be')"):
+        cell = kernel.run(f"{INTERRUPT_SOON}\n{line}")
+        assert cell.reply["status"] == "ok", "\n".join(cell.reply["traceback"])
+        assert kernel.value("chat._talk.desk.tree.path[-1].live.status") == "stopped"
+        assert kernel.value("chat.messages[-1]['role']") == "assistant"
+    kernel.run("chat.close()\n%llama unload slow")
