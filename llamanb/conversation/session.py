@@ -7,7 +7,7 @@ import json
 import secrets
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from llamanb.chat_layer.messages import content_text, copy_messages
@@ -26,7 +26,7 @@ from llamanb.models.typed import target_of
 from llamanb.settings import SamplingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from llamanb.chat_layer import ChatMessage
     from llamanb.conversation.tools import Tool
@@ -231,6 +231,13 @@ class Session:
         current, self._current = self._current, None
         if current is not None:
             current.close()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other thread change the talk inside the block; what goes on is stopped first."""
+        with self._changing:
+            self.stop()
+            yield
 
     # ---- the talk so far ----------------------------------------------------------------
 

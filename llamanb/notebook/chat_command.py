@@ -35,7 +35,9 @@ def open_chat(arguments: Arguments, state: NotebookState, shell: Any) -> ChatWid
         state.chats.forget(name)
     chat = state.chats.open(name, model, system, tools)
     known = state.widgets.get(name)
-    if known is None or known.session is not chat.session or known.is_closed:
+    if known is not None and known.session is not chat.session:
+        known.close()  # of a chat that was dropped: its saved copy stays in the notebook
+    if known is None or known.is_closed:
         known = state.widgets[name] = ChatWidget(chat)
     known.update(approve=options.get("approve"))
     return known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["TextCleaner", "clean_delta", "clean_text"]
+__all__ = ["TextCleaner", "clean_delta", "clean_text", "encodable"]
 
 # CSI, OSC (to BEL or ST), other string sequences, and two-byte escapes (ECMA-48).
 _ANSI = re.compile(
@@ -45,7 +45,12 @@ def clean_delta(text: str) -> str:
     An escape sequence may be cut anywhere between two pieces, so only its control
     characters go; what is left of it is ordinary text.
     """
-    return _SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text))
+    return encodable(_INVISIBLE.sub("", text))
+
+
+def encodable(text: str) -> str:
+    """Give ``text`` with U+FFFD for lone surrogates, which no message could carry."""
+    return _SURROGATE.sub("\ufffd", text)
 
 
 class TextCleaner:

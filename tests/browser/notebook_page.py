@@ -12,7 +12,7 @@ import nbformat
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from playwright.sync_api import Browser, Locator, Playwright
+    from playwright.sync_api import Browser, Dialog, Locator, Playwright
 
     from tests.browser.jupyter_server import JupyterServer
 
@@ -88,9 +88,18 @@ class NotebookPage:
             "request": lambda request: self.requests.append(request.url),
             "websocket": lambda websocket: self.requests.append(websocket.url),
             "pageerror": lambda error: self.problems.append(str(error)),
+            "dialog": self._answer,
         }
         for event, listener in self._listeners.items():
             self.page.on(event, listener)
+
+    def _answer(self, dialog: Dialog) -> None:
+        """Leave pages with unsaved changes; anything else that pops up is a problem."""
+        if dialog.type == "beforeunload":
+            dialog.accept()
+        else:
+            self.problems.append(f"{dialog.type}: {dialog.message}")
+            dialog.dismiss()
 
     def create(self, name: str, cells: Sequence[str] = ("",)) -> None:
         """Write a notebook with these code cells and show it."""
@@ -161,6 +170,7 @@ class NotebookPage:
         self.page.evaluate(change, f"JupyterLab {name}")
         is_light = str(name == "Light").lower()
         self.page.wait_for_selector(f"body[data-jp-theme-light='{is_light}']", state="attached")
+        self.page.wait_for_selector("#jupyterlab-splash", state="detached")
 
     def save(self) -> None:
         """Save the notebook to disk."""

@@ -1,4 +1,4 @@
-"""The same in Notebook 7: the quickstart, a long answer, Stop."""
+"""The same in Notebook 7: the quickstart, a long answer, Stop, the chat."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.browser.chat_page import BEGIN, SHOW, ChatPage, kernel_value, set_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,3 +50,26 @@ def test_stop_keeps_the_text(notebook_page: NotebookPage, slow_gguf: Path) -> No
     text = notebook_page.wait_for_output(1, "stopped after")
     assert len(text) > length / 2
     assert "chat main, turn 1" in text
+
+
+def test_the_chat_answers_asks_about_tools_and_gives_cells(notebook_page: NotebookPage) -> None:
+    set_up(notebook_page, "chat.ipynb", [BEGIN, SHOW])
+    chat = ChatPage(notebook_page)
+    chat.show()
+    chat.ask("What is the weather in Oslo?")
+    chat.card("asking")
+    assert kernel_value(notebook_page, "ran") == []
+    chat.press("Approve the call of get_weather")
+    chat.wait_for_answer("is 12 degrees in Oslo")
+    with chat.page.expect_download() as downloading:
+        chat.button("Export").click()
+        chat.root.get_by_role("menuitem", name="Markdown").click()
+    assert "12 degrees in Oslo" in Path(downloading.value.path()).read_text("utf-8")
+    chat.button("Export").click()
+    chat.root.get_by_role("menuitem", name="Insert as cells").click()
+    chat.root.get_by_role("status").filter(has_text="inserted below").wait_for()
+    assert "%%llama" in chat.sources()[2]
+    assert "12 degrees in Oslo" in chat.sources()[3]
+    assert notebook_page.outside_requests() == []
+    # Notebook 7 itself looks for the schema of a setting that is not there.
+    assert [one for one in notebook_page.problems if "schema" not in one] == []

@@ -34,10 +34,11 @@ class PageApproval:
 
     Parameters
     ----------
-    asked : called with a call's id when its question begins (True) and is over (False).
+    asked : called with a call's id when its question begins (True) and is over (False);
+        tells whether the turn of that call still goes on.
     """
 
-    def __init__(self, asked: Callable[[str, bool], None]) -> None:
+    def __init__(self, asked: Callable[[str, bool], bool]) -> None:
         self._asked = asked
         self._lock = threading.Lock()
         self._waiting: dict[str, _Question] = {}
@@ -49,14 +50,21 @@ class PageApproval:
             if request.name in self._always:
                 return ToolDecision.allow()
             question = self._waiting[request.id] = _Question(request.name)
-        self._asked(request.id, True)  # noqa: FBT003  # the callback's only flag
         try:
-            question.answered.wait()
+            if self._asked(request.id, True):  # noqa: FBT003  # the callback's only flag
+                question.answered.wait()
         finally:
-            with self._lock:
-                self._waiting.pop(request.id, None)
-            self._asked(request.id, False)  # noqa: FBT003  # the callback's only flag
+            self._end(request.id, question)
         return question.decision
+
+    def _end(self, call_id: str, question: _Question) -> None:
+        with self._lock:
+            # A later turn may have a call of the same id: that question is not ours.
+            is_own = self._waiting.get(call_id) is question
+            if is_own:
+                del self._waiting[call_id]
+        if is_own:
+            self._asked(call_id, False)  # noqa: FBT003  # the callback's only flag
 
     def answer(self, call_id: str, decision: ToolDecision, *, always: bool = False) -> bool:
         """Answer the question about a call; False if there is none."""
@@ -69,6 +77,11 @@ class PageApproval:
         question.decision = decision
         question.answered.set()
         return True
+
+    def ask_always(self) -> None:
+        """Ask about every tool again."""
+        with self._lock:
+            self._always.clear()
 
     def deny_all(self) -> None:
         """Let every question end with a no."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from llamanb.chat_layer import ToolCall
 from llamanb.chat_layer.events import ToolResult
+from llamanb.conversation.tools.answering import ToolAnswers
 from llamanb.errors import OptionError
 from llamanb.models.alternatives import alternative_tokens
+from llamanb.notebook.chat.approval import PageApproval
 from llamanb.notebook.chat.attachments import content_of, read_attachments
 from llamanb.notebook.chat.history import parts_of
 from llamanb.notebook.chat.live import LiveTurn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from llamanb.conversation import TalkStream
     from llamanb.notebook.chat.tree import Turn
     from llamanb.notebook.chat.turns import TurnDesk
 
@@ -46,42 +50,51 @@ class Asking:
         """Ask at the end of the talk."""
         _check_question(text)
         given = read_attachments(list(attachments), self._variables())
-        path = self._desk.tree.path
-        after = path[-1] if path else None
         live = LiveTurn(text, given)
-        self._desk.ask(after, content_of(text, given), live, self._options())
+        self._desk.ask(self._desk.end, content_of(text, given), live, self._options())
 
     def ask_again(self, turn: Turn) -> None:
         """Ask the same once more; the first answer becomes a sibling."""
-        self._desk.ask(turn.parent, turn.content, _anew(turn), self._options())
+        _check_question(turn.content)
+        self._desk.ask(lambda: turn.parent, turn.content, _anew(turn), self._options())
 
     def ask_otherwise(self, turn: Turn, text: str) -> None:
         """Ask with another text in the place of ``turn``, with the same attachments."""
         _check_question(text)
         given = turn.live.attachments
         live = LiveTurn(text, given)
-        self._desk.ask(turn.parent, content_of(text, given), live, self._options())
+        self._desk.ask(lambda: turn.parent, content_of(text, given), live, self._options())
 
     def ask_from_token(self, turn: Turn, index: int, token: int) -> None:
         """Answer again: the same up to token ``index`` of the turn, then ``token``, then anew."""
         stream = self._desk.streams.get(turn.id)
         if stream is None:
             raise OptionError("the tokens of this answer are not known any more")
-        place = 0
-        while index >= (n_here := len(stream.generations[place].tokens)):
-            index, place = index - n_here, place + 1
-        tokens = alternative_tokens(stream.generations[place], index, token)
-        options = {**self._options(), "answer_tokens": tokens}
+        if self._desk.models[turn.id] is not self._desk.session.model:
+            raise OptionError("another model wrote this: its tokens mean nothing to this one")
+        with self._desk.alone():  # a turn that went on is whole now
+            place, index = _round_of(stream, index)
+            tokens = alternative_tokens(stream.generations[place], index, token)
+            self._go_on_with(turn, stream, place, {**self._options(), "answer_tokens": tokens})
+
+    def _go_on_with(
+        self, turn: Turn, stream: TalkStream, place: int, options: dict[str, Any]
+    ) -> None:
+        """Ask again from the stream's reply of this number on; others may stand before it."""
+        number = _n_replies(turn.messages) - _n_replies(stream.messages) + place
         live = _anew(turn)
-        if place == 0:
-            self._desk.ask(turn.parent, turn.content, live, options)
+        if number == 0:
+            self._desk.ask(lambda: turn.parent, turn.content, live, options)
             return
-        said = _before_round(turn.messages, place)
+        said = _before_round(turn.messages, number)
         live.put(parts_of(said))
         self._desk.go_on(turn.parent, said, live, options)
 
     def ask_from_call(self, turn: Turn, call_id: str, arguments: str) -> None:
-        """Run a call once more, with ``arguments``, and let the model go on from there."""
+        """Run a call once more, with ``arguments``, and let the model go on from there.
+
+        Pressing the button allows it; where a function or ``"never"`` decides, that does.
+        """
         check_object(arguments)
         said = _up_to_call(turn.messages, call_id, arguments)
         calls = _calls_of(said[-1])
@@ -93,9 +106,12 @@ class Asking:
         live = _anew(turn)
         others = [_result(call, texts) for key, call in calls.items() if key != call_id]
         live.put(parts_of([*said, *others]))
+        options = self._options()
 
         def run(live: LiveTurn) -> list[Message]:
-            outcome = tool.call(arguments, stop=self._desk.stopping)
+            answers = self._answers(options["approve"])
+            wanted = ToolCall(id=call_id, name=name, arguments=arguments)
+            outcome = answers.answer(wanted, 1)
             result = ToolResult(
                 id=call_id,
                 name=name,
@@ -108,11 +124,28 @@ class Asking:
             texts[call_id] = outcome.content
             return [_result(call, texts) for call in calls.values()]
 
-        self._desk.go_on(turn.parent, said, live, self._options(), run)
+        self._desk.go_on(turn.parent, said, live, options, run)
+
+    def _answers(self, approve: Any) -> ToolAnswers:
+        allowed: Any = "auto" if isinstance(approve, PageApproval) else approve
+        return ToolAnswers(self._desk.session.tools, allowed, self._desk.stopping)
 
 
 def _anew(turn: Turn) -> LiveTurn:
     return LiveTurn(turn.live.question, turn.live.attachments)
+
+
+def _round_of(stream: TalkStream, index: int) -> tuple[int, int]:
+    """Give the number of the reply that a token of the turn is in, and its place there."""
+    for number, generation in enumerate(stream.generations):
+        if index < len(generation.tokens):
+            return number, index
+        index -= len(generation.tokens)
+    raise OptionError("this answer has no such token")
+
+
+def _n_replies(messages: Sequence[Message]) -> int:
+    return sum(message["role"] == "assistant" for message in messages)
 
 
 def check_object(arguments: object) -> None:

@@ -16,7 +16,7 @@ __all__ = ["content_of", "list_variables", "read_attachments", "text_of_value"]
 
 MOST_ATTACHMENTS = 20
 LONGEST_TEXT = 1 << 20
-LONGEST_URL = 12 << 20
+LONGEST_URL = 9 << 20  # Jupyter's server takes messages of 10 MiB
 LONGEST_NAME = 200
 LONGEST_SUMMARY = 80
 MOST_VARIABLES = 200
@@ -51,7 +51,7 @@ def _read(given: Any, variables: Mapping[str, Any]) -> Attachment:
             return Attachment(name=name[:LONGEST_NAME], kind="text", text=text)
         case {"kind": "image", "name": str(name), "url": str(url)}:
             if len(url) > LONGEST_URL or not _IMAGE.fullmatch(url):
-                raise OptionError(f"{name!r} is no PNG, JPEG, GIF or WebP of at most 8 MiB")
+                raise OptionError(f"{name!r} is no PNG, JPEG, GIF or WebP of at most 6 MiB")
             return Attachment(name=name[:LONGEST_NAME], kind="image", text=_UNSEEN, url=url)
         case {"kind": "variable", "name": str(name)}:
             if name not in variables:
@@ -111,12 +111,14 @@ def _own(variables: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _summary(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    if isinstance(shape, tuple):
-        return " by ".join(map(str, shape))
-    if isinstance(value, str | int | float | bool | None):
-        return repr(value)[:LONGEST_SUMMARY]
     try:
+        shape = getattr(value, "shape", None)
+        if isinstance(shape, tuple):
+            return " by ".join(map(str, shape))[:LONGEST_SUMMARY]
+        if isinstance(value, str):
+            return repr(value[:LONGEST_SUMMARY])[:LONGEST_SUMMARY]
+        if isinstance(value, int | float | bool | None):
+            return repr(value)[:LONGEST_SUMMARY]
         return f"{len(value)} items"
     except Exception:  # noqa: BLE001  # a value may raise anything
         return ""

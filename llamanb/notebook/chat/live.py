@@ -20,7 +20,7 @@ from llamanb.chat_layer.events import (
 from llamanb.notebook.blocks import MarkdownStream
 from llamanb.notebook.calls import Call
 from llamanb.notebook.chat.parts import Thought, TurnView
-from llamanb.notebook.clean_text import clean_text
+from llamanb.notebook.clean_text import clean_text, encodable
 from llamanb.notebook.highlight import highlight_code
 from llamanb.notebook.markdown import render_html
 
@@ -193,11 +193,12 @@ class LiveTurn:
                 case _:
                     self._add_to_calls(event)
 
-    def mark_asked(self, call_id: str, *, is_asked: bool) -> None:
-        """Note that somebody is asked about a call, or no more."""
+    def mark_asked(self, call_id: str, *, is_asked: bool) -> bool:
+        """Note that somebody is asked about a call, or no more; False if there is no such call."""
         with self._lock:
             if card := self._card(call_id):
                 card.call.is_asked = is_asked
+            return card is not None
 
     def mark_denied(self, call_id: str) -> None:
         """Note that a call was not allowed."""
@@ -267,11 +268,13 @@ class LiveTurn:
         self.error = finished.error or ""
 
     def begin_anew(self, parts: Sequence[Part]) -> None:
-        """Show these parts and nothing else; pages that followed have to ask for them."""
+        """Show these parts and nothing else, no call goes on; pages have to ask for them."""
         with self._lock:
             self._parts.clear()
             self.put(parts)
             self._n_shown = len(self._parts)
+            for card in self._cards:
+                card.call.is_pending = False
 
     def put(self, parts: Sequence[Part]) -> None:
         """Take in what there is already; calls without a result are about to run."""
@@ -298,11 +301,6 @@ class LiveTurn:
         return next((card for card in self._cards if card.call.id == call_id), None)
 
     # ---- showing ----------------------------------------------------------------------
-
-    def call(self, call_id: str) -> Call | None:
-        """Give the call with this id."""
-        card = self._card(call_id)
-        return card.call if card else None
 
     @property
     def phase(self) -> str:
@@ -353,7 +351,7 @@ class LiveTurn:
         return {
             "question": {
                 "html": render_html(self.question),
-                "text": self.question,
+                "text": encodable(self.question),
                 "attachments": [
                     {"name": clean_text(one.name), "kind": one.kind, "url": one.url}
                     for one in self.attachments
@@ -362,7 +360,7 @@ class LiveTurn:
             "parts": [],
             "status": self.status,
             "error": clean_text(self.error),
-            "footer": self.footer,
+            "footer": encodable(self.footer),
             "reused": self.reused,
             **more,
         }

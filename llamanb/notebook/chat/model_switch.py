@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llamanb.errors import OptionError
 from llamanb.models.kernel import manager
@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from llamanb.conversation import Session
     from llamanb.notebook.chat.settings import ChatSettings
 
-__all__ = ["switch_model"]
+__all__ = ["follow_reload", "switch_model"]
+
+
+def follow_reload(session: Session) -> None:
+    """Let the model answer that was loaded under the name of one that is closed."""
+    model: Any = session.model
+    if getattr(model, "state", "") != "closed":
+        return
+    if (loaded := manager().get(model.name)) is not None and loaded.can_write:
+        session.model = loaded
 
 
 def switch_model(

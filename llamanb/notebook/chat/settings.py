@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llamanb.errors import LlamanbError, OptionError
 from llamanb.models.kernel import manager
-from llamanb.notebook.clean_text import clean_text
+from llamanb.notebook.clean_text import clean_text, encodable
 from llamanb.notebook.footer import model_label
 from llamanb.settings import SamplingSettings
 
@@ -94,10 +94,10 @@ def settings_row(
     chosen = SamplingSettings.from_options(session.sampling, **settings.sampling)
     approve = settings.approve
     return {
-        "model": model.name,
+        "model": encodable(model.name),
         "models": _models(model),
         "loading": settings.loading,
-        "system_prompt": session.system_prompt or "",
+        "system_prompt": encodable(session.system_prompt or ""),
         "sampling": {name: settings.sampling.get(name) for name in SAMPLING},
         "defaults": {name: getattr(session.sampling, name) for name in SAMPLING},
         "think": settings.think,
@@ -125,8 +125,8 @@ def _models(current: Model) -> list[dict[str, Any]]:
     resident = {name: one for name, one in manager().items() if one.can_write}
     rows = [
         {
-            "name": name,
-            "label": f"{model_label(one)} · {one.header.quantization}",
+            "name": encodable(name),
+            "label": f"{encodable(model_label(one))} · {one.header.quantization}",
             "is_resident": True,
         }
         for name, one in {current.name: current, **resident}.items()

@@ -17,11 +17,12 @@ from llamanb.notebook.chat.asking import Asking, check_object
 from llamanb.notebook.chat.attachments import list_variables
 from llamanb.notebook.chat.export import export_talk, talk_cells
 from llamanb.notebook.chat.looking import look
-from llamanb.notebook.chat.model_switch import switch_model
+from llamanb.notebook.chat.model_switch import follow_reload, switch_model
 from llamanb.notebook.chat.parts import TalkView
 from llamanb.notebook.chat.post import VERSION, Post
 from llamanb.notebook.chat.settings import ChatSettings, settings_row
 from llamanb.notebook.chat.turns import TurnDesk
+from llamanb.notebook.clean_text import encodable
 from llamanb.notebook.messages import one_line
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ChatTalk"]
 
 Message = dict[str, Any]
+_NONSENSE = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 
 class ChatTalk:
@@ -65,6 +67,7 @@ class ChatTalk:
         self._variables, self._saved = variables, changed
         self._names = {"chat": chat, "twin": twin}
         self._approval = PageApproval(self._note_question)
+        self._model = session.model
         self.asking = Asking(self.desk, self._options, variables)
         self._threads: set[threading.Thread] = set()
         self._jobs: dict[str, Callable[[Message], None]] = {
@@ -122,7 +125,9 @@ class ChatTalk:
         """Show what other code has changed in the session; None keeps who allows calls."""
         if approve is not None:
             self.settings.approve = checked_approve(approve)
-        self.settings.look_at(self.session.model)
+            self._approval.ask_always()
+        self._model = self.session.model
+        self.settings.look_at(self._model)
         self._tell_settings()
 
     def stop(self) -> None:
@@ -134,18 +139,19 @@ class ChatTalk:
         """Stop, and follow the session no more."""
         self.desk.close()
         self._approval.deny_all()
+        self.post.clear()
 
     def _guarded(self, job: Callable[..., object], *arguments: Any) -> None:
         try:
             job(*arguments)
         except LlamanbError as error:
             self.notice(one_line(error), is_error=True)
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except _NONSENSE as error:
             self.notice(f"this message makes no sense: {one_line(error)[:200]}", is_error=True)
 
     def notice(self, text: str, *, is_error: bool = False) -> None:
         """Show a line in the page."""
-        self.post.tell("notice", {"text": text, "is_error": is_error})
+        self.post.tell("notice", {"text": encodable(text), "is_error": is_error})
 
     # ---- state ------------------------------------------------------------------------------
 
@@ -186,6 +192,10 @@ class ChatTalk:
             self.post.answer(view, "state", self.state())
 
     def _talk_changed(self, is_path: bool) -> None:  # noqa: FBT001  # a callback
+        self._approval.deny_all()  # whoever is still asked about a call is asked in vain
+        if self.session.model is not self._model:
+            self._model = self.session.model
+            self.settings.look_at(self._model)
         with self.post.lock:
             if is_path:
                 self.post.tell("state", self.state())
@@ -199,6 +209,7 @@ class ChatTalk:
     # ---- turns ------------------------------------------------------------------------------
 
     def _options(self) -> dict[str, Any]:
+        follow_reload(self.session)
         return self.settings.options(self._approval)
 
     def _turn(self, message: Message) -> Turn:
@@ -247,9 +258,9 @@ class ChatTalk:
         if is_known and not decision.is_allowed and (running := self.desk.running):
             running.live.mark_denied(call_id)
 
-    def _note_question(self, call_id: str, is_asked: bool) -> None:  # noqa: FBT001  # a callback
-        if running := self.desk.running:
-            running.live.mark_asked(call_id, is_asked=is_asked)
+    def _note_question(self, call_id: str, is_asked: bool) -> bool:  # noqa: FBT001  # a callback
+        running = self.desk.running
+        return running is not None and running.live.mark_asked(call_id, is_asked=is_asked)
 
     # ---- settings ---------------------------------------------------------------------------
 
@@ -258,6 +269,8 @@ class ChatTalk:
         name = given.pop("model", None)
         try:
             self.settings.change(given, self.session)
+            if "approve" in given:
+                self._approval.ask_always()
         finally:
             self._tell_settings()
         if name is not None and name != getattr(self.session.model, "name", ""):
@@ -274,8 +287,9 @@ class ChatTalk:
         turn, what = self._turn(message), str(message["what"])
         stream = self.desk.streams.get(turn.id)
         if stream is None:
-            raise OptionError("of this turn only the messages are known: it was not asked here")
-        shown = look(what, stream, self.session, str(message.get("call") or ""))
+            raise OptionError("only the messages are known: asked elsewhere, or too long ago")
+        model, tools = self.desk.models[turn.id], self.session.tools
+        shown = look(what, stream, model, tools, str(message.get("call") or ""))
         self.post.answer(message["view"], "inspect", {"what": what, "turn": turn.id, **shown})
 
     def _export(self, message: Message) -> None:
@@ -285,7 +299,7 @@ class ChatTalk:
             self.post.answer(message["view"], "cells", {"cells": cells})
             return
         made = export_talk(self.view(), wanted)
-        answer = {"name": made.name, "mime": made.mime, "text": made.text}
+        answer = {"name": made.name, "mime": made.mime, "text": encodable(made.text)}
         self.post.answer(message["view"], "file", answer)
 
     def _list_variables(self, message: Message) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
-from llamanb.notebook.chat.history import grouped, question_of
+from llamanb.notebook.chat.history import grouped, parts_of, question_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,10 +77,16 @@ class TalkTree:
         """Give what was said before ``turn``."""
         return _messages(_ancestors(turn))
 
-    def add(self, after: Turn | None, live: LiveTurn, messages: Sequence[Message] = ()) -> Turn:
+    def add(
+        self,
+        after: Turn | None,
+        live: LiveTurn,
+        messages: Sequence[Message] = (),
+        content: str = "",
+    ) -> Turn:
         """Let the talk go on with a new turn after ``after``; None is the beginning."""
         turn = Turn(parent=after, live=live, messages=list(messages))
-        turn.content = question_of(turn.messages)
+        turn.content = content or question_of(turn.messages)
         self.siblings(turn).append(turn)
         self.show(turn)
         return turn
@@ -111,16 +117,35 @@ class TalkTree:
 
     def _followed(self, last: Turn | None, group: list[Message]) -> Turn:
         """Give the turn after ``last`` that says ``group``: a known one, one that grew, a new one."""
-        known = last.children if last else self._roots
+        known = list(self._said_after(last))
         for turn in known:
             if turn.messages == group:
                 return turn
         for turn in known:
-            is_begun = turn.messages and turn.messages == group[: len(turn.messages)]
-            if is_begun and not turn.children and not turn.live.is_own:
-                turn.messages, turn.live = group, self._make_live(group)
+            if _has_grown(turn, group):
+                self._grow(turn, group)
                 return turn
         return self.add(last, self._make_live(group), group)
+
+    def _said_after(self, turn: Turn | None) -> Iterator[Turn]:
+        """Give the turns that may follow ``turn`` in messages, that of the path first.
+
+        One that failed has no messages: what was said after it follows in its place.
+        """
+        children, current = (turn.children, turn.next) if turn else (self._roots, self._first)
+        for child in sorted(children, key=lambda one: one is not current):
+            if child.messages:
+                yield child
+            else:
+                yield from self._said_after(child)
+
+    def _grow(self, turn: Turn, group: list[Message]) -> None:
+        """Take in what was added to a turn; one of the widget's own keeps its question as typed."""
+        turn.messages = group
+        if turn.live.is_own:
+            turn.live.begin_anew(parts_of(group))
+        else:
+            turn.live = self._make_live(group)
 
     def _go_on(self, after: Turn | None, turn: Turn | None) -> None:
         if after is None:
@@ -149,6 +174,14 @@ def _ancestors(turn: Turn) -> list[Turn]:
         found.append(above)
         above = above.parent
     return found[::-1]
+
+
+def _has_grown(turn: Turn, group: list[Message]) -> bool:
+    """Whether ``group`` is the turn and more; what follows allows only results of its calls."""
+    known, more = turn.messages, group[len(turn.messages) :]
+    if known != group[: len(known)]:
+        return False
+    return not turn.children or all(message["role"] == "tool" for message in more)
 
 
 def _messages(turns: Sequence[Turn]) -> list[Message]:

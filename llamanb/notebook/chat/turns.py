@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llamanb.chat_layer.events import Finished
@@ -44,6 +44,7 @@ class TurnDesk:
     running : the turn that goes on.
     used : tokens of the context that the talk takes.
     streams : the engine's side of the last hundred turns, by their ids.
+    models : who answered these turns; the session's may be another by now.
     """
 
     def __init__(self, session: Session, post: Post, changed: Callable[[bool], None]) -> None:
@@ -52,6 +53,7 @@ class TurnDesk:
         self.running: Turn | None = None
         self.used = 0
         self.streams: dict[str, TalkStream] = {}
+        self.models: dict[str, Any] = {}
         self._turning = threading.RLock()
         self._own_thread: int | None = None
         self._stop = threading.Event()
@@ -62,21 +64,33 @@ class TurnDesk:
 
     def ask(
         self,
-        after: Turn | None,
+        place: Callable[[], Turn | None],
         content: str,
         live: LiveTurn,
         options: dict[str, Any],
     ) -> Turn:
-        """Let the talk go on after ``after`` with a question, and wait for the answer's end."""
-        with self._turn():
-            before = [*self.tree.messages_before(after), *after.messages] if after else []
+        """Let the talk go on with a question, and wait for the answer's end.
+
+        ``place`` gives the turn before it, once nobody else can change the talk.
+        """
+        with self.alone(), ExitStack() as held:
+            held.enter_context(self.session.alone())
+            self._follow()
+            after = place()
+            before = self._messages_to(after)
 
             def begin() -> TalkStream:
-                self._say(before)
-                return self.session.stream(content, **options)
+                with held.pop_all():
+                    self._say(before)
+                    return self.session.stream(content, **options)
 
             said = {"role": "user", "content": content}
             return self._run(after, live, content, [said], begin)
+
+    def end(self) -> Turn | None:
+        """Give the last turn of the talk."""
+        path = self.tree.path
+        return path[-1] if path else None
 
     def go_on(
         self,
@@ -87,20 +101,21 @@ class TurnDesk:
         prepare: Callable[[LiveTurn], Sequence[Message]] = lambda _: (),
     ) -> Turn:
         """Let the model answer ``said``, a turn's messages so far, and what ``prepare`` adds."""
-        with self._turn():
-            before = [*self.tree.messages_before(after), *after.messages] if after else []
-            noted = list(said)
+        with self.alone():
+            before, noted = self._messages_to(after), list(said)
 
             def begin() -> TalkStream:
                 noted.extend(prepare(live))
-                self._say([*before, *noted])
-                return self.session.go_on(**options)
+                with self.session.alone():
+                    self._keep_what_others_said()
+                    self._say([*before, *noted])
+                    return self.session.go_on(**options)
 
             return self._run(after, live, question_of(noted), noted, begin)
 
     def show(self, turn: Turn | None, *, is_end: bool = False) -> None:
         """Make another path the talk; with ``is_end`` nothing follows ``turn``."""
-        with self._turn():
+        with self.alone():
             with self._post.lock:
                 if is_end or turn is None:
                     self.tree.end_with(turn)
@@ -130,17 +145,42 @@ class TurnDesk:
     # ---- one turn -----------------------------------------------------------------------
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """Have the talk for oneself: what goes on is stopped first."""
+    def alone(self) -> Iterator[None]:
+        """Have the talk for oneself, as it is now; harmless when repeated inside.
+
+        What goes on is stopped first, a cell's answer, too, and what cells have said is
+        in the tree: nothing that is done then can overwrite it.
+        """
+        if self._own_thread == threading.get_ident():
+            yield
+            return
         self.stop()
-        with self._turning:
-            self._stop.clear()
-            known, self._own_thread = self._own_thread, threading.get_ident()
-            try:
+        try:
+            with self._turning, self._as_own_thread():
+                self._stop.clear()
+                self.session.stop()
+                self._follow()
                 yield
-            finally:
-                self._own_thread = known
-        self._follow()
+        finally:
+            self._follow()
+
+    @contextmanager
+    def _as_own_thread(self) -> Iterator[None]:
+        """Do not listen to what this thread changes."""
+        self._own_thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._own_thread = None
+
+    def _messages_to(self, turn: Turn | None) -> list[Message]:
+        return [*self.tree.messages_before(turn), *turn.messages] if turn else []
+
+    def _keep_what_others_said(self) -> None:
+        """Have it in the tree, beside the turn that goes on."""
+        with self._post.lock:
+            self.tree.adopt(list(self.session.messages))
+            self.tree.end_with(self.running)
 
     def _say(self, messages: Sequence[Message]) -> None:
         if self.session.messages != messages:
@@ -154,8 +194,7 @@ class TurnDesk:
         said: list[Message],
         begin: Callable[[], TalkStream],
     ) -> Turn:
-        turn = self._begin(after, live)
-        turn.content = content
+        turn = self._begin(after, live, content)
         feed = Feed(self._post, turn.id, live, lambda: self._stat(turn))
         try:
             stream = begin()
@@ -168,13 +207,12 @@ class TurnDesk:
             with stream:
                 self._read(stream, said, live, feed)
             turn.messages = [*said, *stream.messages]
-            self._note_end(stream, live)
+            self._note_end(stream, live, self.models[turn.id])
         except LlamanbError as error:
             live.fail(one_line(error))
             self._say(self.tree.messages)
         finally:
-            feed.close()
-            self._finish(turn)
+            self._end(feed, turn)
         return turn
 
     def _read(self, stream: TalkStream, said: list[Message], live: LiveTurn, feed: Feed) -> None:
@@ -189,12 +227,18 @@ class TurnDesk:
             live.begin_anew(parts_of([*said, *stream.messages]))
             live.add(stream.finished or Finished(reason="cancelled"))
 
-    def _begin(self, after: Turn | None, live: LiveTurn) -> Turn:
+    def _begin(self, after: Turn | None, live: LiveTurn, content: str) -> Turn:
         with self._post.lock:
-            turn = self.running = self.tree.add(after, live)
+            turn = self.running = self.tree.add(after, live, content=content)
             row = live.row(**self.place(turn))
             self._post.tell("begin", {"after": after.id if after else "", "turn": row})
         return turn
+
+    def _end(self, feed: Feed, turn: Turn) -> None:
+        try:
+            feed.close()
+        finally:  # whatever goes wrong with drawing it: the page must not wait for ever
+            self._finish(turn)
 
     def _finish(self, turn: Turn) -> None:
         with self._post.lock:
@@ -206,18 +250,19 @@ class TurnDesk:
         self._changed(False)  # noqa: FBT003  # the callback's only flag
 
     def _keep(self, turn: Turn, stream: TalkStream) -> None:
+        self.models[turn.id] = self.session.model
         self.streams[turn.id] = stream
         if len(self.streams) > MOST_STREAMS:
-            del self.streams[next(iter(self.streams))]
+            oldest = next(iter(self.streams))
+            del self.streams[oldest], self.models[oldest]
 
-    def _note_end(self, stream: TalkStream, live: LiveTurn) -> None:
+    def _note_end(self, stream: TalkStream, live: LiveTurn, model: Any) -> None:
         finished = stream.finished
         if finished is None:
             return
         usage, times = finished.usage, finished.timings
         count = usage.get("completion_tokens", 0)
         speed = times.get("tokens_per_s", 0.0)
-        model: Any = self.session.model
         facts = [
             f"{'stopped after ' * (finished.reason == 'cancelled')}{count:,} token{'s' * (count != 1)}",
             "cut at the token limit" if finished.reason == "length" else "",
@@ -237,8 +282,8 @@ class TurnDesk:
         stat = {"phase": turn.live.phase, "seconds": seconds}
         if stream is None:
             return {**stat, "tokens": 0, "tokens_per_s": 0.0, "used": self.used, "n_ctx": 0}
-        generation, model = stream.generation, self.session.model
-        status: Any = getattr(model, "perf", dict)()
+        generation = stream.generation
+        status: Any = getattr(self.models.get(turn.id), "perf", dict)()
         return {
             **stat,
             "tokens": _n_tokens(stream),
@@ -268,7 +313,7 @@ class TurnDesk:
     def _follow(self) -> None:
         with self._turning:
             with self._post.lock:
-                is_new = self.tree.adopt(self.session.messages)
+                is_new = self.tree.adopt(list(self.session.messages))
             if is_new:
                 self._changed(True)  # noqa: FBT003  # the callback's only flag
 

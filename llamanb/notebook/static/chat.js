@@ -41,7 +41,9 @@ const SHOWN_MS = 4000;
 const HELLO_PAUSE_MS = 500;
 const NEAR_END_PX = 32;
 const TEXT_LIMIT = 1024 ** 2;
-const IMAGE_LIMIT = 8 * 1024 ** 2;
+const IMAGE_LIMIT = 6 * 1024 ** 2;
+// Jupyter's server takes messages of 10 MiB: it closes the connection for larger ones.
+const MESSAGE_LIMIT = 9 * 1024 ** 2;
 const LONGEST_SPOKEN = 2000;
 const SHORT_RESULT = 400;
 const TWIN = /^llamanb-twin-[0-9a-f]+$/;
@@ -337,7 +339,7 @@ function itemMarkdown(item, inside) {
  */
 async function attachmentOf(file) {
   if (IMAGE_TYPE.test(file.type)) {
-    if (file.size > IMAGE_LIMIT) return `${file.name} is larger than 8 MiB.`;
+    if (file.size > IMAGE_LIMIT) return `${file.name} is larger than 6 MiB.`;
     return { name: file.name, kind: "image", url: await urlOf(file) };
   }
   if (file.type.startsWith("image/") && file.type !== "image/svg+xml") {
@@ -1711,6 +1713,10 @@ class Composer {
     }
     const attachments = this.attachments.map(({ name, kind, text: inside, url }) =>
       (kind === "image" ? { name, kind, url } : kind === "text" ? { name, kind, text: inside } : { name, kind }));
+    if (new Blob([JSON.stringify([text, attachments])]).size > MESSAGE_LIMIT) {
+      this.chat.say("Together this is larger than 9 MiB: attach less.", true);
+      return;
+    }
     if (!this.chat.send({ k: "send", text, attachments })) return;
     this.sent = { text, attachments: this.attachments };
     this.isSending = true;

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -108,3 +108,20 @@ def test_a_real_call_can_be_looked_at(toy: Model) -> None:
     page.wait_for_end()
     assert "add" in page.answers["inspect"][0]["html"]
     talk.close()
+
+
+def test_a_model_that_was_loaded_again_answers_under_its_name() -> None:
+    options: dict[str, Any] = {"name": "chat-again", "n_ctx": 512, "progress": False}
+    first = llamanb.load("demo", n_threads=1, **options)
+    page, talk = open_page(Session(first, sampling=GREEDY))
+    ask(page, "What is R?")
+    first.unload(force=True)
+    page.say("hello")
+    ask(page, "And?")
+    assert "unloaded" in page.last()["error"]
+    second = llamanb.load("demo", n_threads=1, **options)
+    ask(page, "And now?")
+    assert page.last()["status"] == "done"
+    assert page.questions() == ["What is R?", "And?", "And now?"]
+    talk.close()
+    second.unload(force=True)
