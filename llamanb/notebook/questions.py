@@ -102,7 +102,7 @@ def _open_chat(
     if options.get("dry_run"):
         return state.chats.draft(name, model, system, tools, anew=anew)
     if anew:
-        state.chats.forget(name)
+        state.begin_anew(name)
     return state.chats.open(name, model, system, tools)
 
 

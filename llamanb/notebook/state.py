@@ -37,6 +37,16 @@ class NotebookState:
         """Give ``name``, or the chat that is written to when none is named."""
         return str(name or self.defaults.get("chat") or DEFAULT_CHAT)
 
+    def begin_anew(self, name: str) -> None:
+        """Forget a chat, system prompt and tools too; a widget that shows it goes on, empty."""
+        widget = self.widgets.get(name)
+        if widget is None or widget.is_closed or name not in self.chats.names():
+            self.chats.forget(name)
+            return
+        chat = self.chats.find(name)
+        chat.reset()
+        chat.session.system_prompt, chat.session.tools = None, ()
+
     def model(self, name: str | None) -> Model:
         """Give the model that answers: the named one, else the default one.
 

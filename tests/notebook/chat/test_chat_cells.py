@@ -69,6 +69,15 @@ def test_the_same_chat_has_one_widget(kernel: Kernel) -> None:
     assert kernel.value("c.is_closed and d is not c and d.session is c.session") is True
 
 
+def test_a_widget_goes_on_with_a_chat_that_a_cell_begins_anew(kernel: Kernel) -> None:
+    kernel.run("chat = %llama chat seven --new -s 'Be brief.'")
+    kernel.run("chat.ask('What is R?')")
+    kernel.run("%%llama -c seven --new\nWhat is Jupyter?")
+    said = kernel.value("[m['role'] for m in chat.messages]")
+    assert said == ["user", "assistant"]
+    assert "Jupyter" in kernel.value("repr(chat)")
+
+
 def test_a_cell_that_ran_again_does_not_replace_what_the_page_said_since(kernel: Kernel) -> None:
     kernel.run("chat = %llama chat five --new")
     kernel.run("%%llama -c five\nWhat is R?", cell_id="cell-five")
