@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from llamanb.conversation.tools import Tool, ToolDecision, ToolRequest, tool
     from llamanb.engine import system_info
     from llamanb.integrations import clients
+    from llamanb.integrations import rag as rag  # not in __all__: `import *` works without it
+    from llamanb.integrations.chatlas import chat
     from llamanb.models import Model, ModelManager, hub, load, ps, unload
     from llamanb.notebook.chat.widget import ChatWidget
     from llamanb.notebook.grammar_lab import GrammarLab
@@ -33,6 +35,7 @@ __all__ = [
     "ToolDecision",
     "ToolRequest",
     "__version__",
+    "chat",
     "clients",
     "hub",
     "load",
@@ -53,6 +56,7 @@ _HOMES = {
     "llamanb.conversation": ("Session", "reply"),
     "llamanb.conversation.tools": ("Tool", "ToolDecision", "ToolRequest", "tool"),
     "llamanb.engine": ("system_info",),
+    "llamanb.integrations.chatlas": ("chat",),
     "llamanb.models": ("Model", "ModelManager", "load", "ps", "unload"),
     "llamanb.notebook.chat.widget": ("ChatWidget",),
     "llamanb.notebook": ("load_ipython_extension", "unload_ipython_extension"),
@@ -64,6 +68,7 @@ _ROOMS = {
     "clients": "llamanb.integrations.clients",
     "hub": "llamanb.models.hub",
     "models": "llamanb.models",
+    "rag": "llamanb.integrations.rag",
     "servers": "llamanb.servers",
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import network_guard, random_gguf, sdist
+from tests.support import minilm, network_guard, random_gguf, sdist
 from tests.support.cache import cache_dir
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ os.environ |= {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "JUPYTER_PLATFORM_DIRS": "1",
 }
-SLOW_TO_PREPARE = MappingProxyType({"sdist_models_dir": 600, "qwen3_shape_gguf": 900, "lab": 300})
+SLOW_TO_PREPARE = MappingProxyType(
+    {"sdist_models_dir": 600, "qwen3_shape_gguf": 900, "lab": 300, "minilm_gguf": 600}
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -147,6 +149,17 @@ def qwen3_shape_gguf(sdist_models_dir: Path) -> Path:
     """Give a random model shaped like Qwen3-0.6B Q4_0 with its 151,936 tokens."""
     assert sdist_models_dir.is_dir()
     return random_gguf.model_path("qwen3-0.6b-q4_0")
+
+
+@pytest.fixture(scope="session")
+def minilm_gguf() -> Path:
+    """Give a real embedding model, all-MiniLM-L6-v2 (25 MB), or skip with the reason."""
+    try:
+        return minilm.model_path()
+    except sdist.SdistUnavailableError as reason:
+        if os.environ.get("LLAMANB_REQUIRE_SDIST") == "1":
+            raise
+        pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from llamanb.engine import usable_cores
 from tests.benchmarks import (
+    chatlas_chunks,
     constrained,
     crowd,
     decode,
@@ -39,6 +40,7 @@ MEASUREMENTS = {
     "crowd": crowd.measure,
     "serving": serving.measure,
     "overhead": overhead.measure,
+    "chatlas": chatlas_chunks.measure,
     "memory": memory.measure,
     "interrupt": interrupt.measure,
 }

@@ -27,6 +27,7 @@ def options(readable_gguf: Path) -> dict[str, Any]:
         "prompt:ours",
         "crowd:worst_gap",
         "overhead:bare",
+        "chatlas_chunks:native",
         "constrained:constrained",
         "constrained:free",
     ],

