@@ -70,6 +70,7 @@ class NotebookPage:
     ----------
     requests : every URL the page asked for, WebSockets included.
     problems : uncaught JavaScript errors.
+    is_used_up : set where the tab would not be as others expect it: it is closed at the end.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class NotebookPage:
         self.page.set_default_timeout(PAGE_TIMEOUT_MS)
         self.requests: list[str] = []
         self.problems: list[str] = []
+        self.is_used_up = False
         self._listeners: dict[Any, Callable[[Any], None]] = {
             "request": lambda request: self.requests.append(request.url),
             "websocket": lambda websocket: self.requests.append(websocket.url),
@@ -137,7 +139,12 @@ class NotebookPage:
         for event, listener in self._listeners.items():
             self.page.remove_listener(event, listener)
         is_lab = self.page.url.startswith(f"{self._server.url}/lab/")
-        if not is_lab or self.problems or self.page.locator(".jp-Dialog").count():
+        if (
+            not is_lab
+            or self.is_used_up
+            or self.problems
+            or self.page.locator(".jp-Dialog").count()
+        ):
             self.page.close()
 
     def cell(self, index: int) -> Locator:

@@ -185,6 +185,7 @@ def _without_subshells(page: NotebookPage) -> Iterator[None]:
     page.save()
     page.open("speed.ipynb")
     assert page.page.evaluate(f"() => {KERNEL}.commsOverSubshells") == "disabled"
+    page.is_used_up = True  # its next kernels would have none either
     yield
     page.page.evaluate(SAVE, [SETTINGS, "{}"])
 
