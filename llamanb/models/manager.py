@@ -132,8 +132,7 @@ class ModelManager(Mapping[str, Model]):
         ttl : seconds (or ``"30m"``) without a request after which it is evicted.
         pin : True: never evict it.
         revision, token : branch or commit, and access token, of a hub model.
-        progress : show a bar when loading or downloading takes long; a function is called
-            with what part is loaded, 0.0 to 1.0, instead.
+        progress : show a bar if it takes long, or a function of the part loaded, 0.0 to 1.0.
         timeout : seconds (or ``"2m"``) that loading may take; None for any time.
         reload : load it anew although it is resident.
         trust : ``"trusted"`` skips the trial load of a file that is new here.

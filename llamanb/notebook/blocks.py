@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from llamanb.chat_layer.shared_text import shared_length
 from llamanb.notebook.clean_text import TextCleaner
 from llamanb.notebook.markdown import (
     LONGEST_RENDERED,
@@ -171,7 +172,7 @@ class MarkdownStream:
         if blocks := self._rendered_anew():
             return self._all_anew(blocks)
         first = self._unsent[0] if self._unsent else html
-        keep = _common_length(self.open, first)
+        keep = shared_length(self.open, first)
         if not self._may_resend(len(self.open) - keep):
             return None
         self._has_news = False
@@ -221,18 +222,6 @@ def _is_finished(block: Block) -> bool:
     if kind in ("paragraph_open", "table_open"):
         return not block.is_last_line  # an empty line follows
     return kind in ("heading_open", "hr") or is_closed_code(block)
-
-
-def _common_length(one: str, other: str) -> int:
-    """Give how many characters two texts have in common at their beginning."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one[low:middle] == other[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _utf16_length(text: str) -> int:
